@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hmmsvm/client.h - libhmmsvm: one device, its launches and what it did
+ *
+ * A device runs work-groups. In kernel mode they run in the engine, a process
+ * of its own that sees this process's memory through the mirror of
+ * /dev/hmmsvm; in direct mode they run on threads of this process. A launch
+ * is described in this process's own memory and its pointers are this
+ * process's pointers, in either mode.
+ *
+ * Locking: every function may be called from any thread, also while others
+ * wait, except hmmsvm_device_close(), which must be the last call on a device.
+ * No function may be called from a signal handler. After fork() the child
+ * must not use the parent's device; every call on it fails with -ENODEV.
+ *
+ * Errors are negative errno values; hmmsvm_last_error() of the same thread
+ * says in words what was wrong and how to mend it.
+ */
+#ifndef HMMSVM_CLIENT_H
+#define HMMSVM_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <hmmsvm/uapi.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HMMSVM_API __attribute__((visibility("default")))
+
+struct hmmsvm_device;
+
+enum hmmsvm_mode {
+    HMMSVM_MODE_AUTO = 0,   /* kernel where the node opens, else direct */
+    HMMSVM_MODE_KERNEL = 1, /* kernel or an error */
+    HMMSVM_MODE_DIRECT = 2, /* threads of this process */
+};
+
+/**
+ * struct hmmsvm_open_params - how to open a device; all zero is the default
+ * @mode:         a choice made by the program; HMMSVM_MODE_AUTO leaves it to
+ *                the environment variable HMMSVM_MODE and then to what is there
+ * @workers:      worker threads, that is compute units; 0 takes
+ *                HMMSVM_COMPUTE_UNITS and then one for each CPU this process
+ *                may run on. At most HMMSVM_MAX_WORKERS.
+ * @local_size:   bytes of local memory of a worker; 0 takes 1 MiB
+ * @stack_size:   bytes of a worker's stack, which holds all work-items of a
+ *                group; 0 takes 16 MiB
+ * @fault_around: as in struct hmmsvm_create; 0 takes HMMSVM_FAULT_AROUND and
+ *                then the module's parameter
+ */
+struct hmmsvm_open_params {
+    enum hmmsvm_mode mode;
+    unsigned workers;
+    size_t local_size;
+    size_t stack_size;
+    unsigned fault_around;
+};
+
+#define HMMSVM_MAX_WORKERS 1024
+
+/**
+ * struct hmmsvm_device_info - what a device is
+ * @mode:       HMMSVM_MODE_KERNEL or HMMSVM_MODE_DIRECT
+ * @reason:     why that mode, one line for people
+ * @workers:    worker threads
+ * @engine_pid: process id of the engine; in direct mode this process's own
+ * @local_size: bytes of local memory of a worker
+ * @stack_size: bytes of a worker's stack
+ * @window_start, @window_len: addresses the engine keeps for itself (kernel
+ *              mode; 0 otherwise): memory there is not this process's
+ * @resets:     how often a new engine had to be started
+ * @kernel:     what the module says of itself; all zero in direct mode
+ *
+ * The strings live as long as the device.
+ */
+struct hmmsvm_device_info {
+    enum hmmsvm_mode mode;
+    const char *reason;
+    unsigned workers;
+    int engine_pid;
+    size_t local_size;
+    size_t stack_size;
+    uint64_t window_start, window_len;
+    unsigned resets;
+    struct hmmsvm_version kernel;
+};
+
+/**
+ * hmmsvm_workgroup_fn - a work-group
+ * @args: pointers to the arguments, the worker's own copy of the array
+ * @ctx:  the worker's own copy of hmmsvm_launch.ctx
+ * @x, @y, @z: the group's index
+ *
+ * This is the entry point pocl's work-group functions have. It runs in
+ * another process in kernel mode: it must not call into the C library, use
+ * thread-local variables or make system calls.
+ */
+typedef void (*hmmsvm_workgroup_fn)(uint8_t *args, uint8_t *ctx, unsigned long x,
+                                    unsigned long y, unsigned long z);
+
+/**
+ * struct hmmsvm_local - an argument that is local memory
+ * @arg:  its index in hmmsvm_launch.args
+ * @size: bytes; each is aligned to 128 bytes
+ */
+struct hmmsvm_local {
+    uint32_t arg;
+    uint32_t size;
+};
+
+#define HMMSVM_LAUNCH_FTZ     (1u << 0) /* flush denormals to zero */
+#define HMMSVM_LAUNCH_RTZ     (1u << 1) /* round towards zero, not to nearest */
+
+#define HMMSVM_NO_FIELD UINT32_MAX /* an offset that is not there */
+
+/**
+ * struct hmmsvm_launch - an ND-range to run
+ * @name:        the kernel's name, for messages
+ * @fn:          the work-group function
+ * @groups:      number of work-groups in each dimension; none may be 0
+ * @args, @nargs: the argument array (pointers to the arguments). Workers copy
+ *               it; @args may be NULL if @nargs is 0. At most
+ *               HMMSVM_MAX_ARGS.
+ * @locals, @nlocals: which of them are local memory: for each, the worker
+ *               lets its copy's entry point to a pointer to its own memory
+ * @ctx, @ctx_size: a block that each worker copies and hands to @fn; at most
+ *               HMMSVM_MAX_CTX bytes
+ * @ctx_failed:  offset in the block of a uint32_t that @fn sets to not 0 when
+ *               it failed; HMMSVM_NO_FIELD if there is none
+ * @ctx_printf, @ctx_printf_pos: offsets of two pointers in the block which
+ *               each worker sets to its own part of @printf_buf and
+ *               @printf_pos; HMMSVM_NO_FIELD if there are none
+ * @printf_buf, @printf_pos, @printf_size: for worker w, bytes from
+ *               printf_buf + w * printf_size on and its position
+ *               printf_pos[w]; room for as many as the device has workers
+ * @flags:       HMMSVM_LAUNCH_* bits
+ * @user:        the caller's; comes back with the completion
+ *
+ * Ownership: the structure is copied by hmmsvm_submit(); everything it points
+ * to stays the caller's and must stay as it is until the completion is there.
+ */
+struct hmmsvm_launch {
+    const char *name;
+    hmmsvm_workgroup_fn fn;
+    uint64_t groups[3];
+    void *const *args;
+    const struct hmmsvm_local *locals;
+    uint32_t nargs;
+    uint32_t nlocals;
+    const void *ctx;
+    uint32_t ctx_size;
+    uint32_t ctx_failed;
+    uint32_t ctx_printf;
+    uint32_t ctx_printf_pos;
+    uint8_t *printf_buf;
+    uint32_t *printf_pos;
+    uint32_t printf_size;
+    uint32_t flags;
+    void *user;
+};
+
+#define HMMSVM_MAX_ARGS 4096
+#define HMMSVM_MAX_CTX  1024
+
+enum hmmsvm_status {
+    HMMSVM_OK = 0,
+    HMMSVM_FAILED = 1,       /* the work-group function says so (ctx_failed) */
+    HMMSVM_BAD_ADDRESS = 2,  /* it touched what is not mapped or not allowed */
+    HMMSVM_CRASHED = 3,      /* illegal instruction, division by zero, ... */
+    HMMSVM_DEVICE_LOST = 4,  /* the engine ended while it ran */
+    HMMSVM_NO_MEMORY = 5,    /* local memory larger than the device's */
+};
+
+enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
+
+/**
+ * struct hmmsvm_completion - how a launch ended
+ * @user:     as given in the launch
+ * @status:   an enum hmmsvm_status value
+ * @access:   what was tried at @address (enum hmmsvm_access), where @status is
+ *            HMMSVM_BAD_ADDRESS
+ * @signal:   the signal the engine caught, where @status is
+ *            HMMSVM_BAD_ADDRESS or HMMSVM_CRASHED
+ * @address:  the address that was touched, or of the instruction
+ * @group:    index of the group that failed first
+ * @groups_run: how many groups ran to their end
+ * @start_ns, @end_ns: when the first group started and the last one ended,
+ *            CLOCK_MONOTONIC, nanoseconds
+ */
+struct hmmsvm_completion {
+    void *user;
+    uint32_t status;
+    uint32_t access;
+    int32_t signal;
+    uint32_t reserved;
+    uint64_t address;
+    uint64_t group[3];
+    uint64_t groups_run;
+    uint64_t start_ns, end_ns;
+};
+
+/**
+ * hmmsvm_device_open - opens the device
+ * @params: NULL or how to open it
+ * @out:    the device; the caller closes it
+ *
+ * Decides the mode, in kernel mode reserves the window, makes the context and
+ * starts the engine, and starts the workers. Returns 0, -EINVAL (a value that
+ * is out of range, in @params or the environment), -ENOENT (no node, no
+ * engine program), -EACCES, -EPROTO (the module speaks another ABI), -ENOMEM,
+ * -ENOTSUP (what the kernel cannot do), or what else the system said.
+ */
+HMMSVM_API int hmmsvm_device_open(const struct hmmsvm_open_params *params,
+                                  struct hmmsvm_device **out);
+
+/**
+ * hmmsvm_device_close - ends the engine or the workers and frees the device
+ *
+ * Launches that have not ended end with HMMSVM_DEVICE_LOST but are not
+ * reported any more. NULL is allowed.
+ */
+HMMSVM_API void hmmsvm_device_close(struct hmmsvm_device *dev);
+
+/** hmmsvm_device_info - fills in what the device is; never fails */
+HMMSVM_API void hmmsvm_device_info(struct hmmsvm_device *dev, struct hmmsvm_device_info *info);
+
+/**
+ * hmmsvm_submit - queues a launch
+ *
+ * Launches start in the order they were submitted and may overlap. Blocks
+ * while the queue is full. Returns 0, -EINVAL, -ENODEV (no engine and none
+ * could be started), -ENOMEM.
+ */
+HMMSVM_API int hmmsvm_submit(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch);
+
+/**
+ * hmmsvm_wait - takes the next completion
+ * @timeout_ms: how long to wait; -1 forever, 0 not at all
+ *
+ * Each completion is reported once, to one caller. An engine that ends on its
+ * own is found out here: what it was running is reported as
+ * HMMSVM_DEVICE_LOST, and a new engine is started for what comes. Returns 0,
+ * -ETIMEDOUT, or -ECANCELED after hmmsvm_wake().
+ */
+HMMSVM_API int hmmsvm_wait(struct hmmsvm_device *dev, struct hmmsvm_completion *out,
+                           int timeout_ms);
+
+/** hmmsvm_wake - makes one hmmsvm_wait() return -ECANCELED, now or the next one */
+HMMSVM_API void hmmsvm_wake(struct hmmsvm_device *dev);
+
+/**
+ * hmmsvm_run - submits a launch and waits for its completion
+ *
+ * For programs with one launch at a time: must not be mixed with
+ * hmmsvm_wait() in other threads. Returns 0 when there is a completion,
+ * whatever its status.
+ */
+HMMSVM_API int hmmsvm_run(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
+                          struct hmmsvm_completion *out);
+
+/**
+ * hmmsvm_device_stats - what the mirror did
+ *
+ * @stats->size is set by the function. In direct mode there is no mirror:
+ * returns -ENOTSUP and zeroes.
+ */
+HMMSVM_API int hmmsvm_device_stats(struct hmmsvm_device *dev, struct hmmsvm_stats *stats);
+
+/** hmmsvm_last_error - what the last failed call of this thread says, "" if none did */
+HMMSVM_API const char *hmmsvm_last_error(void);
+
+/** hmmsvm_status_name - "ok", "bad-address", ...; "unknown" for no status */
+HMMSVM_API const char *hmmsvm_status_name(uint32_t status);
+
+/** hmmsvm_mode_name - "auto", "kernel" or "direct" */
+HMMSVM_API const char *hmmsvm_mode_name(enum hmmsvm_mode mode);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HMMSVM_CLIENT_H */
