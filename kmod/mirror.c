@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The mirror: the engine's mapping of the application's memory, and its faults.
+ *
+ * A device fault has two phases, as the mmap_locks of two address spaces must
+ * never be held together:
+ *
+ *  insert   With the engine's lock held by the core: try the application's
+ *           mmap_lock, take a snapshot of its page table around the address
+ *           (nothing is faulted in), and set the engine's entries from it, if
+ *           no invalidation came in between. This alone is the common case.
+ *  bring in Where the snapshot does not allow the access, or the lock was
+ *           taken: drop the engine's lock, fault the page in on the
+ *           application's side as its own access would, and have the core
+ *           start the fault over (VM_FAULT_RETRY).
+ *
+ * Entries are ordinary PFNs without a reference to their pages: what keeps a
+ * page is the application's own mapping, and nobody takes that away without
+ * the notifier that takes ours away first (range.c).
+ *
+ * The dirty bit of such an entry is lost when it is zapped. So a page is
+ * marked dirty when it is made writable, at which moment the application's
+ * mapping is writable too.
+ *
+ * Rights are those of the application's mapping for reading and writing. The
+ * mirror is executable throughout: x86 would not let a fault through that
+ * could refuse execution of a page that is present for reading.
+ *
+ * Locking: see hmmsvm.h.
+ */
+#include <linux/backing-dev.h>
+#include <linux/file.h>
+#include <linux/hmm.h>
+#include <linux/pagemap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include "compat.h"
+#include "hmmsvm.h"
+
+/* What a thread must be told when its fault starts over. */
+struct mirror_error {
+	struct list_head node;
+	struct task_struct *task;	/* compared only */
+	unsigned long addr;
+};
+
+#define MIRROR_MAX_ERRORS 4096
+
+/* Snapshots are repeated so often for an invalidation before giving way to it. */
+#define MIRROR_TRIES 3
+
+/* One device fault. */
+struct mirror_fault {
+	struct hmmsvm_context *ctx;
+	struct vm_area_struct *vma;	/* the engine's */
+	unsigned long addr;		/* of the page */
+	bool write;
+
+	/* Filled in by the snapshot. */
+	struct hmmsvm_range *range;
+	unsigned long start, end;
+	unsigned long seq;
+	bool spread_writable;		/* neighbours may become writable too */
+	unsigned long *pfns;
+
+	/* Filled in while entries are set. */
+	unsigned int set, writable, upgraded;
+};
+
+/* Remembers that the fault of this thread at @addr has failed for good. */
+static void mirror_error_put(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	struct mirror_error *e, *new = kmalloc_obj(*new, GFP_KERNEL_ACCOUNT);
+
+	/* Without memory the fault just starts over and fails again. */
+	spin_lock(&ctx->errors_lock);
+	list_for_each_entry(e, &ctx->errors, node)
+		if (e->task == current)
+			goto found;
+	if (!new || ctx->nr_errors >= MIRROR_MAX_ERRORS) {
+		spin_unlock(&ctx->errors_lock);
+		kfree(new);
+		return;
+	}
+	e = new;
+	new = NULL;
+	e->task = current;
+	list_add(&e->node, &ctx->errors);
+	ctx->nr_errors++;
+found:
+	e->addr = addr;
+	spin_unlock(&ctx->errors_lock);
+	kfree(new);
+}
+
+/* Whether the fault of this thread at @addr has failed, and forgets about it. */
+static bool mirror_error_take(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	struct mirror_error *e, *found = NULL;
+	bool failed;
+
+	if (likely(!READ_ONCE(ctx->nr_errors)))
+		return false;
+	spin_lock(&ctx->errors_lock);
+	list_for_each_entry(e, &ctx->errors, node)
+		if (e->task == current) {
+			found = e;
+			list_del(&e->node);
+			WRITE_ONCE(ctx->nr_errors, ctx->nr_errors - 1);
+			break;
+		}
+	spin_unlock(&ctx->errors_lock);
+	failed = found && found->addr == addr;
+	kfree(found);
+	return failed;
+}
+
+/* Frees what threads that died left behind. Nobody faults any more. */
+void hmmsvm_mirror_forget_errors(struct hmmsvm_context *ctx)
+{
+	struct mirror_error *e, *next;
+
+	list_for_each_entry_safe(e, next, &ctx->errors, node)
+		kfree(e);
+}
+
+/* Whether the application's mapping @vma allows the access at all. */
+static vm_fault_t mirror_check(const struct vm_area_struct *vma, bool write)
+{
+	if (!vma)
+		return VM_FAULT_SIGSEGV;
+	if (!(vma->vm_flags & VM_READ) || (write && !(vma->vm_flags & VM_WRITE)))
+		return VM_FAULT_SIGSEGV;
+	/* Device memory of others has no pages that could be shown. */
+	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+		return VM_FAULT_SIGBUS;
+	return 0;
+}
+
+/* The part of the block around @f->addr that one fault may fill. */
+static void mirror_fault_extent(struct mirror_fault *f, const struct vm_area_struct *app_vma)
+{
+	unsigned long size = (unsigned long)f->ctx->fault_around << PAGE_SHIFT;
+
+	f->start = f->addr & ~(size - 1);
+	f->end = f->start + size;
+	f->start = max3(f->start, app_vma->vm_start, f->vma->vm_start);
+	f->end = min3(f->end, app_vma->vm_end, f->vma->vm_end);
+}
+
+/*
+ * Reads the application's page table into f->pfns. Returns VM_FAULT_NOPAGE, 0
+ * if the page has to be brought in first or the application is busy, or an
+ * error if the access is not allowed.
+ */
+static vm_fault_t mirror_snapshot(struct mirror_fault *f)
+{
+	struct hmmsvm_context *ctx = f->ctx;
+	struct mm_struct *mm = ctx->app_mm;
+	struct vm_area_struct *vma;
+	struct hmm_range hmm = { .hmm_pfns = f->pfns };
+	unsigned long pfn;
+	vm_fault_t ret;
+
+	f->range = hmmsvm_range_find(ctx, f->addr);
+	if (!f->range || !mmap_read_trylock(mm))
+		return 0;
+
+	vma = vma_lookup(mm, f->addr);
+	ret = mirror_check(vma, f->write);
+	if (ret)
+		goto out;
+
+	mirror_fault_extent(f, vma);
+	/* Every write to a shared file has to be announced page by page. */
+	f->spread_writable = !(vma->vm_flags & VM_SHARED) || !vma->vm_file ||
+			     !mapping_can_writeback(vma->vm_file->f_mapping);
+
+	f->seq = mmu_interval_read_begin(&f->range->notifier);
+	hmm.notifier = &f->range->notifier;
+	hmm.notifier_seq = f->seq;
+	hmm.start = f->start;
+	hmm.end = f->end;
+	memset(f->pfns, 0, ((f->end - f->start) >> PAGE_SHIFT) * sizeof(*f->pfns));
+	if (hmm_range_fault(&hmm))
+		goto out;
+
+	pfn = f->pfns[(f->addr - f->start) >> PAGE_SHIFT];
+	if ((pfn & HMM_PFN_VALID) && (!f->write || (pfn & HMM_PFN_WRITE)))
+		ret = VM_FAULT_NOPAGE;
+out:
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
+static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct mirror_fault *f = data;
+	unsigned long hmm_pfn = f->pfns[(addr - f->start) >> PAGE_SHIFT];
+	unsigned long pfn = hmm_pfn & ~HMM_PFN_FLAGS;
+	pte_t old = ptep_get(ptep), pte;
+	bool write;
+
+	if (!(hmm_pfn & HMM_PFN_VALID) || (hmm_pfn & HMM_PFN_ERROR))
+		return 0;
+	write = f->write && (hmm_pfn & HMM_PFN_WRITE) &&
+		(addr == f->addr || f->spread_writable);
+
+	if (!pte_none(old)) {
+		/* As long as the sequence holds, nobody has changed the page. */
+		if (!write || pte_write(old) || WARN_ON_ONCE(pte_pfn(old) != pfn))
+			return 0;
+		f->upgraded++;
+	} else {
+		f->set++;
+		if (!is_zero_pfn(pfn))
+			folio_mark_accessed(pfn_folio(pfn));
+	}
+
+	pte = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, vm_get_page_prot(VM_READ | VM_EXEC |
+								       VM_SHARED))));
+	if (write) {
+		/* Zapping drops the dirty bit, so the page has to have it now. */
+		folio_mark_dirty(pfn_folio(pfn));
+		pte = pte_mkdirty(pte_mkwrite_novma(pte));
+		f->writable++;
+	}
+	set_pte_at(f->vma->vm_mm, addr, ptep, pte);
+	return 0;
+}
+
+/*
+ * Sets the engine's entries from the snapshot. Returns 0, -EAGAIN if it is out
+ * of date, or -ENOMEM.
+ */
+static int mirror_set(struct mirror_fault *f)
+{
+	struct hmmsvm_range *range = f->range;
+	struct mm_struct *mm = f->vma->vm_mm;
+	unsigned long size = f->end - f->start;
+	unsigned int flags;
+	int err;
+
+	/*
+	 * Page tables first: an allocation under range->lock may enter reclaim,
+	 * whose notifier waits for that very lock.
+	 */
+	err = apply_to_page_range(mm, f->start, size, NULL, NULL);
+	if (err)
+		return err;
+
+	might_lock(&range->lock);
+	down_read(&range->lock);
+	err = -EAGAIN;
+	if (!mmu_interval_read_retry(&range->notifier, f->seq)) {
+		set_bit((f->addr - range->start) >> HMMSVM_BLOCK_SHIFT, range->blocks);
+		flags = memalloc_noreclaim_save();
+		err = apply_to_page_range(mm, f->start, size, mirror_set_pte, f);
+		memalloc_noreclaim_restore(flags);
+	}
+	up_read(&range->lock);
+	return err;
+}
+
+/*
+ * Phase one. Returns VM_FAULT_NOPAGE, an error, or 0 if the page has to be
+ * brought in.
+ */
+static vm_fault_t mirror_insert(struct mirror_fault *f)
+{
+	struct hmmsvm_context *ctx = f->ctx;
+	vm_fault_t ret;
+	int tries, err;
+
+	for (tries = 0; tries < MIRROR_TRIES; tries++) {
+		ret = mirror_snapshot(f);
+		if (ret != VM_FAULT_NOPAGE)
+			return ret;
+		err = mirror_set(f);
+		if (!err) {
+			hmmsvm_count_add(ctx, pages_mirrored, f->set);
+			hmmsvm_count_add(ctx, pages_writable, f->writable);
+			hmmsvm_count_add(ctx, pages_upgraded, f->upgraded);
+			return VM_FAULT_NOPAGE;
+		}
+		if (err != -EAGAIN)
+			return VM_FAULT_OOM;
+	}
+	return 0;
+}
+
+/*
+ * Brings in what a sequential access will touch next: anonymous memory only,
+ * where a fault has no one else to wait for. Failure is of no consequence.
+ */
+static void mirror_bring_in_ahead(struct hmmsvm_context *ctx, struct hmmsvm_range *range,
+				  unsigned long addr, bool write, unsigned long *pfns)
+{
+	struct hmm_range hmm = {
+		.notifier = &range->notifier,
+		.hmm_pfns = pfns,
+		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+	};
+	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, addr);
+	unsigned int pages;
+
+	mmap_assert_locked(ctx->app_mm);
+	if (!vma || !vma_is_anonymous(vma) || userfaultfd_armed(vma) || mirror_check(vma, write))
+		return;
+
+	pages = hmmsvm_range_predict(range, addr, ctx->fault_around);
+	hmm.start = addr;
+	hmm.end = min3(addr + pages * PAGE_SIZE, vma->vm_end,
+		       ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE) + HMMSVM_BLOCK_SIZE);
+	if (hmm.end - hmm.start <= PAGE_SIZE)
+		return;
+	memset(pfns, 0, ((hmm.end - hmm.start) >> PAGE_SHIFT) * sizeof(*pfns));
+	hmm.notifier_seq = mmu_interval_read_begin(&range->notifier);
+	if (!hmm_range_fault(&hmm))
+		hmmsvm_count_add(ctx, pages_populated, ((hmm.end - hmm.start) >> PAGE_SHIFT) - 1);
+}
+
+/*
+ * Phase two: faults the page in on the application's side, with no lock of the
+ * engine held. Waiting ends with a fatal signal. Returns 0 or an error; it is
+ * for the next try to report it, as the core expects nothing but a retry now.
+ */
+static int mirror_bring_in(struct hmmsvm_context *ctx, unsigned long addr, bool write,
+			   unsigned long *pfns)
+{
+	struct mm_struct *mm = ctx->app_mm;
+	struct hmmsvm_range *range;
+	bool unlocked = false;
+	int err;
+
+	range = hmmsvm_range_get(ctx, addr);
+	if (IS_ERR(range))
+		return PTR_ERR(range);
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	hmmsvm_count(ctx, app_faults);
+	err = fixup_user_fault(mm, addr, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0),
+			       &unlocked);
+	if (!err)
+		mirror_bring_in_ahead(ctx, range, addr, write, pfns);
+	mmap_read_unlock(mm);
+	return err;
+}
+
+/* A device fault, from beginning to end; see the top of the file. */
+static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct hmmsvm_context *ctx = vma->vm_private_data;
+	struct mirror_fault f = {
+		.ctx = ctx,
+		.vma = vma,
+		.addr = vmf->address & PAGE_MASK,
+		.write = write,
+	};
+	ktime_t begin = ktime_get();
+	struct file *file = NULL;
+	bool has_failed;
+	vm_fault_t ret;
+	int err;
+
+	if (!mmget_not_zero(ctx->app_mm)) {
+		ret = VM_FAULT_SIGBUS;
+		goto failed;
+	}
+	ret = VM_FAULT_OOM;
+	f.pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*f.pfns), GFP_KERNEL);
+	if (!f.pfns)
+		goto out;
+
+	has_failed = mirror_error_take(ctx, f.addr);
+	ret = mirror_insert(&f);
+	if (ret)
+		goto out;
+
+	/* The snapshot comes first, as it may say better what is wrong. */
+	ret = VM_FAULT_SIGBUS;
+	if (has_failed || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		goto out;
+	hmmsvm_count(ctx, retries);
+	ret = VM_FAULT_RETRY;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		goto out;
+
+	/* Without the lock only the file keeps the context. */
+	file = get_file(vma->vm_file);
+	release_fault_lock(vmf);
+	err = mirror_bring_in(ctx, f.addr, write, f.pfns);
+	if (err && err != -EINTR)
+		mirror_error_put(ctx, f.addr);
+out:
+	kfree(f.pfns);
+	mmput_async(ctx->app_mm);
+failed:
+	if (ret & VM_FAULT_NOPAGE) {
+		hmmsvm_count(ctx, device_faults);
+		if (write)
+			hmmsvm_count(ctx, device_write_faults);
+	} else if (ret & VM_FAULT_ERROR) {
+		hmmsvm_count(ctx, failed_faults);
+	}
+	hmmsvm_count_add(ctx, fault_ns, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+	if (file)
+		fput(file);
+	return ret;
+}
+
+static vm_fault_t mirror_vm_fault(struct vm_fault *vmf)
+{
+	return mirror_fault(vmf, vmf->flags & FAULT_FLAG_WRITE);
+}
+
+/*
+ * A write to an entry that is read-only. Never 0: the core would then make the
+ * entry writable itself, without knowing whether the page is still the one.
+ */
+static vm_fault_t mirror_vm_pfn_mkwrite(struct vm_fault *vmf)
+{
+	vm_fault_t ret = mirror_fault(vmf, true);
+
+	/* With RETRY alone the core would go on with a mapping it has unlocked. */
+	return ret & VM_FAULT_RETRY ? ret | VM_FAULT_NOPAGE : ret;
+}
+
+/*
+ * Maps nothing ahead, mirror_fault() does. That it exists lets the core call
+ * mirror_fault() under the per-VMA lock: faults of workers then do not meet.
+ */
+static vm_fault_t mirror_vm_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
+{
+	return 0;
+}
+
+static int mirror_vm_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static int mirror_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
+			      unsigned long end, unsigned long newflags)
+{
+	return -EACCES;
+}
+
+static const struct vm_operations_struct mirror_vm_ops = {
+	.fault = mirror_vm_fault,
+	.pfn_mkwrite = mirror_vm_pfn_mkwrite,
+	.map_pages = mirror_vm_map_pages,
+	.mremap = mirror_vm_mremap,
+	.mprotect = mirror_vm_mprotect,
+};
+
+/* Maps the mirror into the engine. See struct hmmsvm_attach. */
+int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma)
+{
+	if (!hmmsvm_context_bound(ctx) || !hmmsvm_context_is_engine(ctx))
+		return -EPERM;
+	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_READ) ||
+	    !(vma->vm_flags & VM_WRITE) || vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT ||
+	    vma->vm_start < ctx->va_start || vma->vm_end > ctx->va_end ||
+	    (vma->vm_start < ctx->window_end && vma->vm_end > ctx->window_start))
+		return -EINVAL;
+
+	/* The node may lie on a file system mounted noexec: kernels are run all the same. */
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP | VM_NORESERVE |
+			  VM_EXEC | VM_MAYEXEC);
+	vma->vm_ops = &mirror_vm_ops;
+	vma->vm_private_data = ctx;
+	return 0;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Watching the application's page table, one GiB at a time.
+ *
+ * A range is made when the device first faults in it and stays as long as the
+ * context. Watching only what the device has touched keeps a munmap() elsewhere
+ * from disturbing anything: notifications for a range that is not watched cost
+ * the application an interval tree look-up and nothing else.
+ *
+ * Locking: see hmmsvm.h. The callback runs under whatever locks the core
+ * holds, possibly in reclaim: it takes range->lock for writing, sets the
+ * sequence, takes the entries away, allocates nothing and waits for nobody
+ * but inserters, which hold range->lock for reading for no longer than it
+ * takes to set HMMSVM_BLOCK_PAGES entries of tables that exist already.
+ */
+#include <linux/lockdep.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "hmmsvm.h"
+
+/* The block numbers within @range that [start, end) touches. */
+static void range_blocks(const struct hmmsvm_range *range, unsigned long start,
+			 unsigned long end, unsigned long *first, unsigned long *last)
+{
+	*first = (start - range->start) >> HMMSVM_BLOCK_SHIFT;
+	*last = (end - 1 - range->start) >> HMMSVM_BLOCK_SHIFT;
+}
+
+/*
+ * Takes [start, end) out of the engine's page table. range->lock is held for
+ * writing, so that no entry can come back before the sequence says so.
+ */
+static void range_zap(struct hmmsvm_range *range, unsigned long start, unsigned long end)
+{
+	unsigned long first, last, whole_first, whole_last;
+
+	lockdep_assert_held_write(&range->lock);
+
+	/*
+	 * This enters the notifier machinery a second time, for the engine's
+	 * mm, and takes the i_mmap_rwsem of our own inode. Lockdep knows both
+	 * by class only and would see recursion. There is none: the engine's
+	 * mm is never an application (hmmsvm_context_bind() and _attach() see
+	 * to it), so that no callback of ours runs for it; and nobody who
+	 * holds our inode's i_mmap_rwsem waits for memory, an mmap_lock or a
+	 * range->lock: mmap(), munmap() and exit of the engine take it around
+	 * linking and unlinking the mapping only.
+	 */
+	lockdep_off();
+	unmap_mapping_range(range->ctx->inode->i_mapping, start, end - start, 1);
+	lockdep_on();
+
+	range_blocks(range, start, end, &first, &last);
+	whole_first = first + !IS_ALIGNED(start, HMMSVM_BLOCK_SIZE);
+	whole_last = last + IS_ALIGNED(end, HMMSVM_BLOCK_SIZE);
+	if (whole_first < whole_last)
+		bitmap_clear(range->blocks, whole_first, whole_last - whole_first);
+}
+
+static bool range_invalidate(struct mmu_interval_notifier *notifier,
+			     const struct mmu_notifier_range *change, unsigned long seq)
+{
+	struct hmmsvm_range *range = container_of(notifier, struct hmmsvm_range, notifier);
+	unsigned long start = max(change->start, range->start);
+	unsigned long end = min(change->end, range->start + HMMSVM_RANGE_SIZE);
+	bool blockable = mmu_notifier_range_blockable(change);
+	unsigned long first, last;
+	bool mapped;
+
+	if (blockable)
+		down_write(&range->lock);
+	else if (!down_write_trylock(&range->lock))
+		return false;
+
+	mmu_interval_set_seq(notifier, seq);
+	hmmsvm_count(range->ctx, invalidations);
+
+	range_blocks(range, start, end, &first, &last);
+	mapped = find_next_bit(range->blocks, last + 1, first) <= last;
+	if (mapped && blockable) {
+		hmmsvm_count(range->ctx, invalidations_zapped);
+		range_zap(range, start, end);
+	}
+	up_write(&range->lock);
+
+	/* Zapping sleeps: who must not wait (the OOM reaper) has to skip this. */
+	return !mapped || blockable;
+}
+
+static const struct mmu_interval_notifier_ops range_ops = {
+	.invalidate = range_invalidate,
+};
+
+/* The range of @addr, or NULL if it is not watched yet. */
+struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	return xa_load(&ctx->ranges, addr >> HMMSVM_RANGE_SHIFT);
+}
+
+/*
+ * The range of @addr, which is watched from now on; or an ERR_PTR. The caller
+ * holds a reference from mmget() on the application's mm, and no mmap_lock.
+ */
+struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	struct hmmsvm_range *range = hmmsvm_range_find(ctx, addr);
+	int err;
+
+	if (range)
+		return range;
+
+	might_sleep();
+	mutex_lock(&ctx->range_mutex);
+	range = hmmsvm_range_find(ctx, addr);
+	if (range)
+		goto out;
+
+	err = -ENOMEM;
+	range = kzalloc_obj(*range, GFP_KERNEL_ACCOUNT);
+	if (!range)
+		goto fail;
+	range->ctx = ctx;
+	range->start = addr & ~(HMMSVM_RANGE_SIZE - 1);
+	init_rwsem(&range->lock);
+	spin_lock_init(&range->streams_lock);
+
+	/* The context's own notifier has registered the mm: this takes no mmap_lock. */
+	err = mmu_interval_notifier_insert(&range->notifier, ctx->app_mm, range->start,
+					   HMMSVM_RANGE_SIZE, &range_ops);
+	if (err)
+		goto fail;
+	err = xa_err(xa_store(&ctx->ranges, addr >> HMMSVM_RANGE_SHIFT, range,
+			      GFP_KERNEL_ACCOUNT));
+	if (err) {
+		mmu_interval_notifier_remove(&range->notifier);
+		goto fail;
+	}
+	hmmsvm_count(ctx, ranges);
+out:
+	mutex_unlock(&ctx->range_mutex);
+	return range;
+fail:
+	mutex_unlock(&ctx->range_mutex);
+	kfree(range);
+	return ERR_PTR(err);
+}
+
+/* Ends all watching. Nobody faults any more and the engine's mappings are gone. */
+void hmmsvm_ranges_free(struct hmmsvm_context *ctx)
+{
+	struct hmmsvm_range *range;
+	unsigned long index;
+
+	xa_for_each(&ctx->ranges, index, range) {
+		mmu_interval_notifier_remove(&range->notifier);
+		kfree(range);
+	}
+	xa_destroy(&ctx->ranges);
+}
+
+/*
+ * How many pages from @addr on are worth bringing in when the device touches
+ * memory that the application does not have yet: 1 for an access out of the
+ * blue, twice as many with each step of a sequential one, @max at the most.
+ * So a sparse access costs the application no memory, and a dense one at most
+ * twice what it touches.
+ */
+unsigned int hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
+				  unsigned int max)
+{
+	unsigned int i, pages = 1;
+
+	spin_lock(&range->streams_lock);
+	for (i = 0; i < HMMSVM_RANGE_STREAMS; i++)
+		if (range->streams[i].expected == addr)
+			break;
+	if (i < HMMSVM_RANGE_STREAMS) {
+		pages = min(range->streams[i].pages * 2, max);
+	} else {
+		i = range->stream_next;
+		range->stream_next = (i + 1) % HMMSVM_RANGE_STREAMS;
+	}
+	range->streams[i].expected = addr + pages * PAGE_SIZE;
+	range->streams[i].pages = pages;
+	spin_unlock(&range->streams_lock);
+	return pages;
+}
