@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli.h - what the parts of the `hmmsvm` command share. One thread; no locking.
+ *
+ * Exit statuses follow env(1) and timeout(1): the application's own, or 125 when hmmsvm itself
+ * failed, 126 when the application cannot be run, 127 when it is not there.
+ */
+#ifndef HMMSVM_CLI_H
+#define HMMSVM_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CLI_FAILED       125
+#define CLI_NOT_RUNNABLE 126
+#define CLI_NOT_FOUND    127
+
+/* Prints "hmmsvm: TEXT" on standard error. */
+void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, then ends the program with CLI_FAILED. */
+void cli_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+/* malloc'ed text; ends the program if there is no memory. */
+char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A list of strings that grows; items[count] is always NULL. */
+struct cli_strings {
+    char **items;
+    size_t count;
+};
+
+void cli_strings_add(struct cli_strings *list, char *text);
+
+/* A whole number in [min, max] or the end of the program, naming the option. */
+long cli_number(const char *option, const char *text, long min, long max);
+
+/*
+ * The folder that holds bin/hmmsvm, lib/, libexec/, etc/: where the command was installed, or the
+ * build tree, which is laid out the same way.
+ */
+const char *cli_prefix(void);
+
+/* Where test kernels, logs and verdicts are kept; created if need be. */
+const char *cli_cache(void);
+
+/* The subcommands. argv[0] is the subcommand's name. */
+int cli_run(int argc, char **argv);
+int cli_info(int argc, char **argv);
+
+/* Where to run an application, and how. */
+struct guest_options {
+    const char *kernel;             /* "7.3" */
+    bool debug;                     /* the kernel that checks itself */
+    const char *accel;              /* "auto", "kvm", "tcg" */
+    const char *module;             /* a file; NULL: the one built for that kernel */
+    bool no_module;
+    const char *module_params;      /* NULL: none */
+    long memory_mb, cpus, nodes, swap_mb;
+    long timeout_s;                 /* 0: none */
+    const char *log;                /* NULL: one in the cache */
+    struct cli_strings shares;      /* folders shared read-write besides the current one */
+    struct cli_strings append;      /* more words for the kernel's command line */
+    bool verbose, quiet;
+};
+
+/*
+ * Boots the guest, runs the application with the environment env and returns its status, or
+ * CLI_FAILED if the guest, its kernel log or the module's unloading was not in order.
+ */
+int guest_run(const struct guest_options *options, char **argv, char **env);
+
+#endif
