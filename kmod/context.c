@@ -38,6 +38,7 @@ static LIST_HEAD(contexts);
 
 /* A file system of our own gives each context an inode, thus an i_mapping. */
 static struct vfsmount *contexts_mount;
+static int contexts_mount_count;
 
 static int contexts_fs_init(struct fs_context *fc)
 {
@@ -50,17 +51,6 @@ static struct file_system_type contexts_fs = {
 	.init_fs_context = contexts_fs_init,
 	.kill_sb = kill_anon_super,
 };
-
-int hmmsvm_contexts_init(void)
-{
-	contexts_mount = kern_mount(&contexts_fs);
-	return PTR_ERR_OR_ZERO(contexts_mount);
-}
-
-void hmmsvm_contexts_exit(void)
-{
-	kern_unmount(contexts_mount);
-}
 
 /* Whether the context has its application. Everything set with it is visible. */
 bool hmmsvm_context_bound(struct hmmsvm_context *ctx)
@@ -87,14 +77,20 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 {
 	struct hmmsvm_context *ctx;
 	struct inode *inode;
+	int err;
 
 	ctx = kzalloc_obj(*ctx, GFP_KERNEL_ACCOUNT);
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
+	/* Mounted only while there are contexts: a mount keeps the module. */
+	err = simple_pin_fs(&contexts_fs, &contexts_mount, &contexts_mount_count);
+	if (err)
+		goto fail;
 	inode = alloc_anon_inode(contexts_mount->mnt_sb);
 	if (IS_ERR(inode)) {
-		kfree(ctx);
-		return ERR_CAST(inode);
+		err = PTR_ERR(inode);
+		simple_release_fs(&contexts_mount, &contexts_mount_count);
+		goto fail;
 	}
 	ctx->inode = inode;
 	INIT_LIST_HEAD(&ctx->node);
@@ -105,6 +101,9 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	init_waitqueue_head(&ctx->poll_wait);
 	file->f_mapping = inode->i_mapping;
 	return ctx;
+fail:
+	kfree(ctx);
+	return ERR_PTR(err);
 }
 
 /* Ends a context: its file is closed and the engine's mappings are gone. */
@@ -124,6 +123,7 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 		mmdrop(ctx->engine_mm);
 	hmmsvm_mirror_forget_errors(ctx);
 	iput(ctx->inode);
+	simple_release_fs(&contexts_mount, &contexts_mount_count);
 	kfree(ctx);
 }
 

@@ -128,8 +128,6 @@ struct hmmsvm_range {
 #define hmmsvm_count(ctx, what)		atomic64_inc(&(ctx)->count.what)
 
 /* context.c */
-int hmmsvm_contexts_init(void);
-void hmmsvm_contexts_exit(void);
 struct hmmsvm_context *hmmsvm_context_new(struct file *file);
 void hmmsvm_context_free(struct hmmsvm_context *ctx);
 int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *how);
@@ -146,7 +144,7 @@ void hmmsvm_mirror_forget_errors(struct hmmsvm_context *ctx);
 struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long addr);
 struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long addr);
 void hmmsvm_ranges_free(struct hmmsvm_context *ctx);
-unsigned int hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
-				  unsigned int max);
+unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
+				   unsigned int max, unsigned long limit);
 
 #endif /* HMMSVM_KMOD_H */

@@ -194,8 +194,6 @@ static struct miscdevice main_device = {
 
 static int __init main_init(void)
 {
-	int err;
-
 	/*
 	 * A page table check counts every mapping of an anonymous page and
 	 * BUGs at one it cannot tell from a wrong one: ours.
@@ -204,20 +202,12 @@ static int __init main_init(void)
 		pr_err("this kernel has CONFIG_PAGE_TABLE_CHECK, which forbids a second mapping of anonymous memory: use a kernel without it\n");
 		return -EOPNOTSUPP;
 	}
-
-	err = hmmsvm_contexts_init();
-	if (err)
-		return err;
-	err = misc_register(&main_device);
-	if (err)
-		hmmsvm_contexts_exit();
-	return err;
+	return misc_register(&main_device);
 }
 
 static void __exit main_exit(void)
 {
 	misc_deregister(&main_device);
-	hmmsvm_contexts_exit();
 }
 
 module_init(main_init);

@@ -64,6 +64,7 @@ struct mirror_fault {
 	unsigned long start, end;
 	unsigned long seq;
 	bool spread_writable;		/* neighbours may become writable too */
+	pgprot_t prot;			/* of a read-only entry */
 	unsigned long *pfns;
 
 	/* Filled in while entries are set. */
@@ -221,8 +222,7 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 			folio_mark_accessed(pfn_folio(pfn));
 	}
 
-	pte = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, vm_get_page_prot(VM_READ | VM_EXEC |
-								       VM_SHARED))));
+	pte = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, f->prot)));
 	if (write) {
 		/* Zapping drops the dirty bit, so the page has to have it now. */
 		folio_mark_dirty(pfn_folio(pfn));
@@ -306,16 +306,16 @@ static void mirror_bring_in_ahead(struct hmmsvm_context *ctx, struct hmmsvm_rang
 		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
 	};
 	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, addr);
-	unsigned int pages;
+	unsigned long block_end;
 
 	mmap_assert_locked(ctx->app_mm);
 	if (!vma || !vma_is_anonymous(vma) || userfaultfd_armed(vma) || mirror_check(vma, write))
 		return;
 
-	pages = hmmsvm_range_predict(range, addr, ctx->fault_around);
+	block_end = ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE) + HMMSVM_BLOCK_SIZE;
 	hmm.start = addr;
-	hmm.end = min3(addr + pages * PAGE_SIZE, vma->vm_end,
-		       ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE) + HMMSVM_BLOCK_SIZE);
+	hmm.end = hmmsvm_range_predict(range, addr, ctx->fault_around,
+				       min(vma->vm_end, block_end));
 	if (hmm.end - hmm.start <= PAGE_SIZE)
 		return;
 	memset(pfns, 0, ((hmm.end - hmm.start) >> PAGE_SHIFT) * sizeof(*pfns));
@@ -361,6 +361,7 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 		.vma = vma,
 		.addr = vmf->address & PAGE_MASK,
 		.write = write,
+		.prot = vm_get_page_prot(VM_READ | VM_EXEC | VM_SHARED),
 	};
 	ktime_t begin = ktime_get();
 	struct file *file = NULL;

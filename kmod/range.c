@@ -160,16 +160,17 @@ void hmmsvm_ranges_free(struct hmmsvm_context *ctx)
 }
 
 /*
- * How many pages from @addr on are worth bringing in when the device touches
- * memory that the application does not have yet: 1 for an access out of the
- * blue, twice as many with each step of a sequential one, @max at the most.
- * So a sparse access costs the application no memory, and a dense one at most
- * twice what it touches.
+ * Up to which address it is worth bringing pages in when the device touches
+ * memory at @addr that the application does not have yet: one page for an
+ * access out of the blue, twice as many with each step of a sequential one,
+ * @max pages at the most and not beyond @limit. So a sparse access costs the
+ * application no memory, and a dense one at most twice what it touches.
  */
-unsigned int hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
-				  unsigned int max)
+unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
+				   unsigned int max, unsigned long limit)
 {
 	unsigned int i, pages = 1;
+	unsigned long end;
 
 	spin_lock(&range->streams_lock);
 	for (i = 0; i < HMMSVM_RANGE_STREAMS; i++)
@@ -181,8 +182,9 @@ unsigned int hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr
 		i = range->stream_next;
 		range->stream_next = (i + 1) % HMMSVM_RANGE_STREAMS;
 	}
-	range->streams[i].expected = addr + pages * PAGE_SIZE;
+	end = min(addr + pages * PAGE_SIZE, limit);
+	range->streams[i].expected = end;
 	range->streams[i].pages = pages;
 	spin_unlock(&range->streams_lock);
-	return pages;
+	return end;
 }
