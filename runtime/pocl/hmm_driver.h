@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hmm_driver.h - what the parts of pocl's driver "hmm" share
+ *
+ * The driver joins pocl to libhmmsvm. pocl calls it through the table of
+ * operations that hmm_device.c fills in:
+ *
+ *   hmm_device.c  opens the device and says what it can do
+ *   hmm_queue.c   decides when a command runs, and where
+ *   hmm_kernel.c  turns an ND-range into a launch and a completion into an
+ *                 event's end
+ *   hmm_link.c    makes kernels that need nothing from anybody else
+ *   support/      what such kernels are linked with
+ *
+ * Locking: pocl's own locks (event, queue) are taken before the driver's.
+ * struct hmm_device's lock is a leaf: nothing is called with it held.
+ */
+#ifndef HMM_DRIVER_H
+#define HMM_DRIVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hmmsvm/client.h>
+
+#include "config.h"
+#include "pocl_cl.h"
+
+/* Errors that a user has to see, with or without POCL_DEBUG. */
+void hmm_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct hmm_launch;
+struct hmm_printf;
+
+/**
+ * struct hmm_device - the one device; lives until the process ends
+ * @svm:       libhmmsvm's device
+ * @info:      what it said of itself when it was opened
+ * @available: what CL_DEVICE_AVAILABLE points to
+ * @lost:      set in a forked child: no command can run any more
+ * @gvar_lock: serialises the set-up of program-scope variables
+ * @lock:      guards what follows
+ * @work_cond: there is work for helpers
+ * @work:      commands for helpers, in order
+ * @helpers, @idle_helpers: threads that run host commands
+ * @in_flight: launches that libhmmsvm has
+ * @backlog:   launches that wait for room
+ * @spare:     launches to use again
+ * @printf:    printf buffers to use again
+ */
+struct hmm_device {
+    struct hmmsvm_device *svm;
+    struct hmmsvm_device_info info;
+    cl_bool available;
+    atomic_bool lost;
+    pthread_mutex_t gvar_lock;
+
+    pthread_mutex_t lock;
+    pthread_cond_t work_cond;
+    _cl_command_node *work;
+    unsigned helpers;
+    unsigned idle_helpers;
+    unsigned in_flight;
+    struct hmm_launch *backlog_first;
+    struct hmm_launch *backlog_last;
+    struct hmm_launch *spare;
+    struct hmm_printf *printf;
+};
+
+extern struct hmm_device hmm_device;
+
+/* An event's own data: a word to sleep on, and times measured by the device. */
+struct hmm_event {
+    _Atomic uint32_t finished;
+    bool dependency_failed;
+    cl_ulong start_ns;
+    cl_ulong end_ns;
+};
+
+/* hmm_device.c */
+uint64_t hmm_now_ns(void);
+
+/* hmm_queue.c */
+int hmm_queue_start(struct hmm_device *d);
+void hmm_submit(_cl_command_node *node, cl_command_queue cq);
+void hmm_notify(cl_device_id device, cl_event event, cl_event finished);
+void hmm_flush(cl_device_id device, cl_command_queue cq);
+void hmm_join(cl_device_id device, cl_command_queue cq);
+void hmm_wait_event(cl_device_id device, cl_event event);
+void hmm_update_event(cl_device_id device, cl_event event);
+void hmm_notify_event_finished(cl_event event);
+void hmm_notify_cmdq_finished(cl_command_queue cq);
+void hmm_free_event_data(cl_event event);
+int hmm_init_queue(cl_device_id device, cl_command_queue queue);
+int hmm_free_queue(cl_device_id device, cl_command_queue queue);
+
+/* hmm_kernel.c */
+
+/**
+ * hmm_kernel_prepare - gets a kernel's machine code ready, building it if need be
+ *
+ * May take seconds; no lock may be held. Returns 0, or -1 if it cannot be
+ * built, with nothing to undo.
+ */
+int hmm_kernel_prepare(_cl_command_node *cmd);
+
+/** hmm_kernel_release - gives back what hmm_kernel_prepare() took */
+void hmm_kernel_release(_cl_command_node *cmd);
+
+/**
+ * hmm_kernel_launch - runs a prepared, submitted ND-range
+ *
+ * Never waits for the device. The event ends by hmm_kernel_complete(), or here
+ * if it cannot be launched.
+ */
+void hmm_kernel_launch(_cl_command_node *cmd);
+
+/** hmm_kernel_complete - ends the event of a launch */
+void hmm_kernel_complete(const struct hmmsvm_completion *completion);
+
+
+/* hmm_link.c */
+int hmm_finalize_binary(cl_device_id device, const char *output, const char *input);
+char *hmm_build_hash(cl_device_id device);
+bool hmm_link_is_usable(void);
+
+#endif /* HMM_DRIVER_H */

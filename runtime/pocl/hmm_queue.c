@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hmm_queue.c - when a command runs, and on which thread
+ *
+ * A command is ready when no event is left that it waits for. It is then run
+ * on the thread that found this out, if that takes no time to speak of: an
+ * ND-range is only handed to the device, a small copy is done on the spot.
+ * Everything else goes to helper threads. So a kernel that is enqueued to an
+ * idle queue reaches the device without one thread hop.
+ *
+ * A command that ends makes others ready, on the same thread. They are not run
+ * from within pocl's notification, where events are locked, but put into this
+ * thread's list, which whoever started the first one then works off.
+ *
+ * The completion thread takes what the device has finished.
+ *
+ * Locking: pocl calls hmm_submit() and hmm_notify() with events locked, see
+ * there. Work is always run with nothing locked.
+ */
+#define _GNU_SOURCE
+#include "hmm_driver.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common.h"
+#include "common_utils.h"
+#include "pocl_util.h"
+#include "utlist.h"
+
+/* Host commands at once; one that waits for another must not stop it. */
+#define MAX_HELPERS 16
+
+/* A host command up to this size is done on the spot. */
+#define INLINE_BYTES (64 * 1024)
+
+struct hmm_queue {
+    pthread_cond_t idle;
+};
+
+/* Commands that got ready on this thread while it runs another. */
+static __thread struct {
+    bool active;
+    _cl_command_node *list;
+} ready;
+
+static long futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+    return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+/* Threads of the driver leave all signals to the application's own. */
+static int start_thread(void *(*fn)(void *), void *arg)
+{
+    sigset_t all, old;
+    pthread_t thread;
+    pthread_attr_t attr;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int err = pthread_create(&thread, &attr, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
+static void fail_command(_cl_command_node *node, cl_int status)
+{
+    cl_event event = node->sync.event.event;
+
+    if (node->type == CL_COMMAND_NDRANGE_KERNEL)
+        hmm_kernel_release(node);
+    pocl_update_event_failed(status, NULL, 0, event, NULL);
+}
+
+/* Host commands that are over before another thread would have woken up. */
+static bool runs_inline(const _cl_command_node *node)
+{
+    const _cl_command_t *cmd = &node->command;
+
+    switch (node->type) {
+    case CL_COMMAND_MARKER:
+    case CL_COMMAND_BARRIER:
+    case CL_COMMAND_COMMAND_BUFFER_KHR:
+    case CL_COMMAND_SVM_MAP:
+    case CL_COMMAND_SVM_UNMAP:
+        return true;
+    case CL_COMMAND_READ_BUFFER:
+        return cmd->read.size <= INLINE_BYTES;
+    case CL_COMMAND_WRITE_BUFFER:
+        return cmd->write.size <= INLINE_BYTES;
+    case CL_COMMAND_COPY_BUFFER:
+        return cmd->copy.size <= INLINE_BYTES;
+    case CL_COMMAND_FILL_BUFFER:
+        return cmd->memfill.size <= INLINE_BYTES;
+    case CL_COMMAND_SVM_MEMCPY:
+        return cmd->svm_memcpy.size <= INLINE_BYTES;
+    case CL_COMMAND_SVM_MEMFILL:
+        return cmd->svm_fill.size <= INLINE_BYTES;
+    case CL_COMMAND_MAP_BUFFER:
+        return cmd->map.mapping->size <= INLINE_BYTES;
+    default:
+        return false;
+    }
+}
+
+static void run_host_command(_cl_command_node *node)
+{
+    cl_event event = node->sync.event.event;
+
+    if (node->type != CL_COMMAND_NDRANGE_KERNEL) {
+        pocl_exec_command(node);
+        return;
+    }
+
+    /* a defined built-in kernel: pocl's own code, on the host */
+    cl_kernel kernel = node->command.run.kernel;
+    pocl_update_event_running(event);
+    int err = pocl_cpu_execute_dbk(kernel->program, kernel, kernel->meta, node->program_device_i,
+                                   node->command.run.arguments);
+    if (err == CL_SUCCESS)
+        POCL_UPDATE_EVENT_COMPLETE(event);
+    else
+        POCL_UPDATE_EVENT_FAILED(CL_FAILED, event);
+}
+
+static bool is_host_kernel(const _cl_command_node *node)
+{
+    return node->command.run.kernel->program->builtin_kernel_attributes != NULL;
+}
+
+static void run_ready(_cl_command_node *node);
+
+static void *helper_main(void *arg)
+{
+    struct hmm_device *d = arg;
+
+    pthread_mutex_lock(&d->lock);
+    for (;;) {
+        while (d->work == NULL) {
+            d->idle_helpers++;
+            pthread_cond_wait(&d->work_cond, &d->lock);
+            d->idle_helpers--;
+        }
+        _cl_command_node *node = d->work;
+        DL_DELETE(d->work, node);
+        pthread_mutex_unlock(&d->lock);
+
+        bool was_active = ready.active;
+        ready.active = true;
+        if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node))
+            hmm_kernel_launch(node);
+        else
+            run_host_command(node);
+        ready.active = was_active;
+        if ((node = ready.list) != NULL) {
+            DL_DELETE(ready.list, node);
+            run_ready(node);
+        }
+
+        pthread_mutex_lock(&d->lock);
+    }
+    return NULL;
+}
+
+/* Hands a command to a helper. Takes only the device's lock. */
+static void push_to_helpers(struct hmm_device *d, _cl_command_node *node)
+{
+    bool start = false;
+    unsigned waiting = 0;
+    _cl_command_node *other;
+
+    pthread_mutex_lock(&d->lock);
+    DL_APPEND(d->work, node);
+    DL_FOREACH (d->work, other)
+        waiting++;
+    if (waiting > d->idle_helpers && d->helpers < MAX_HELPERS) {
+        d->helpers++;
+        start = true;
+    }
+    pthread_cond_signal(&d->work_cond);
+    pthread_mutex_unlock(&d->lock);
+
+    if (start && start_thread(helper_main, d) != 0) {
+        pthread_mutex_lock(&d->lock);
+        d->helpers--;
+        pthread_mutex_unlock(&d->lock);
+    }
+}
+
+/*
+ * Runs a submitted command and what it makes ready on this thread. Nothing is
+ * locked. If this thread is running a command already, that one's caller does it.
+ */
+static void run_ready(_cl_command_node *node)
+{
+    struct hmm_device *d = &hmm_device;
+
+    if (ready.active) {
+        DL_APPEND(ready.list, node);
+        return;
+    }
+
+    ready.active = true;
+    for (;;) {
+        if (atomic_load_explicit(&d->lost, memory_order_relaxed))
+            fail_command(node, CL_DEVICE_NOT_AVAILABLE);
+        else if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node))
+            hmm_kernel_launch(node);
+        else if (runs_inline(node))
+            run_host_command(node);
+        else
+            push_to_helpers(d, node);
+
+        node = ready.list;
+        if (node == NULL)
+            break;
+        DL_DELETE(ready.list, node);
+    }
+    ready.active = false;
+}
+
+static void *completion_main(void *arg)
+{
+    struct hmm_device *d = arg;
+    struct hmmsvm_completion done;
+
+    for (;;) {
+        int err = hmmsvm_wait(d->svm, &done, -1);
+        if (err == -ETIMEDOUT || err == -ECANCELED || err == -EINTR)
+            continue;
+        if (err < 0) {
+            hmm_message("the device ended: %s", hmmsvm_last_error());
+            d->available = CL_FALSE;
+            return NULL;
+        }
+
+        ready.active = true;
+        hmm_kernel_complete(&done);
+        ready.active = false;
+
+        _cl_command_node *node = ready.list;
+        if (node != NULL) {
+            DL_DELETE(ready.list, node);
+            run_ready(node);
+        }
+    }
+}
+
+/* The child of a fork has neither the device nor the driver's threads. */
+static void after_fork_in_child(void)
+{
+    hmm_device.lost = true;
+    hmm_device.available = CL_FALSE;
+}
+
+/** hmm_queue_start - starts the completion thread; 0 or an errno value */
+int hmm_queue_start(struct hmm_device *d)
+{
+    pthread_atfork(NULL, NULL, after_fork_in_child);
+    return start_thread(completion_main, d);
+}
+
+/**
+ * hmm_submit - takes a command that has been enqueued
+ *
+ * Called with its event locked, returns with it unlocked. A kernel is built
+ * here, with the event unlocked; until the command is READY hmm_notify() only
+ * takes notes.
+ */
+void hmm_submit(_cl_command_node *node, cl_command_queue cq)
+{
+    cl_event event = node->sync.event.event;
+    struct hmm_event *data = event->data;
+    bool built = true;
+
+    (void)cq;
+    if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node)
+        && !hmm_device.lost) {
+        POCL_UNLOCK_OBJ(event);
+        built = hmm_kernel_prepare(node) == 0;
+        POCL_LOCK_OBJ(event);
+    }
+
+    node->state = POCL_COMMAND_READY;
+    if (!built || data->dependency_failed) {
+        POCL_UNLOCK_OBJ(event);
+        fail_command(node, built ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST
+                                 : CL_BUILD_PROGRAM_FAILURE);
+        return;
+    }
+    if (!pocl_command_is_ready(event)) {
+        POCL_UNLOCK_OBJ(event);
+        return;
+    }
+    pocl_update_event_submitted(event);
+    POCL_UNLOCK_OBJ(event);
+    run_ready(node);
+}
+
+/**
+ * hmm_notify - an event that a command waits for has ended
+ *
+ * Called and returns with both locked.
+ */
+void hmm_notify(cl_device_id device, cl_event event, cl_event finished)
+{
+    _cl_command_node *node = event->command;
+    struct hmm_event *data = event->data;
+
+    (void)device;
+    if (data->dependency_failed)
+        return; /* it is being failed, maybe by another thread */
+    if (finished->status < CL_COMPLETE) {
+        data->dependency_failed = true;
+        if (node->state != POCL_COMMAND_READY)
+            return;
+        /* what fails here takes the queue's lock, which goes first */
+        pocl_unlock_events_inorder(event, finished);
+        fail_command(node, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+        pocl_lock_events_inorder(finished, event);
+        return;
+    }
+
+    if (node->state != POCL_COMMAND_READY || !pocl_command_is_ready(event)
+        || event->status != CL_QUEUED)
+        return;
+    pocl_update_event_submitted(event);
+
+    if (ready.active)
+        DL_APPEND(ready.list, node);
+    else
+        push_to_helpers(&hmm_device, node);
+}
+
+void hmm_flush(cl_device_id device, cl_command_queue cq)
+{
+    (void)device;
+    (void)cq;
+}
+
+/** hmm_join - waits until a queue is empty */
+void hmm_join(cl_device_id device, cl_command_queue cq)
+{
+    struct hmm_queue *q = cq->data;
+
+    (void)device;
+    POCL_LOCK_OBJ(cq);
+    while (cq->command_count != 0)
+        POCL_WAIT_COND(q->idle, cq->pocl_lock);
+    POCL_UNLOCK_OBJ(cq);
+}
+
+/* Called with the queue locked. */
+void hmm_notify_cmdq_finished(cl_command_queue cq)
+{
+    struct hmm_queue *q = cq->data;
+
+    POCL_BROADCAST_COND(q->idle);
+}
+
+/** hmm_wait_event - waits until an event has ended; it is not locked */
+void hmm_wait_event(cl_device_id device, cl_event event)
+{
+    struct hmm_event *data = event->data;
+
+    (void)device;
+    while (atomic_load_explicit(&data->finished, memory_order_acquire) == 0)
+        futex(&data->finished, FUTEX_WAIT, 0);
+}
+
+/* Called with the event locked, after its status is final. */
+void hmm_notify_event_finished(cl_event event)
+{
+    struct hmm_event *data = event->data;
+
+    atomic_store_explicit(&data->finished, 1, memory_order_release);
+    futex(&data->finished, FUTEX_WAKE, INT_MAX);
+}
+
+/** hmm_update_event - keeps the times; called with the event locked */
+void hmm_update_event(cl_device_id device, cl_event event)
+{
+    struct hmm_event *data = event->data;
+    bool timed = (event->queue->properties & CL_QUEUE_PROFILING_ENABLE) != 0;
+
+    (void)device;
+    switch (event->status) {
+    case CL_QUEUED:
+        if (data == NULL)
+            event->data = calloc(1, sizeof(*data));
+        if (timed)
+            event->time_queue = hmm_now_ns();
+        break;
+    case CL_SUBMITTED:
+        if (timed)
+            event->time_submit = hmm_now_ns();
+        break;
+    case CL_RUNNING:
+        if (timed)
+            event->time_start = hmm_now_ns();
+        break;
+    default: /* ended, well or not */
+        if (!timed)
+            break;
+        if (data->end_ns != 0) {
+            event->time_start = data->start_ns;
+            event->time_end = data->end_ns;
+        } else {
+            event->time_end = hmm_now_ns();
+        }
+    }
+}
+
+void hmm_free_event_data(cl_event event)
+{
+    free(event->data);
+    event->data = NULL;
+}
+
+int hmm_init_queue(cl_device_id device, cl_command_queue queue)
+{
+    struct hmm_queue *q = malloc(sizeof(*q));
+
+    (void)device;
+    if (q == NULL)
+        return CL_OUT_OF_HOST_MEMORY;
+    pthread_cond_init(&q->idle, NULL);
+    queue->data = q;
+    return CL_SUCCESS;
+}
+
+int hmm_free_queue(cl_device_id device, cl_command_queue queue)
+{
+    struct hmm_queue *q = queue->data;
+
+    (void)device;
+    pthread_cond_destroy(&q->idle);
+    free(q);
+    queue->data = NULL;
+    return CL_SUCCESS;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cl_harness.h - what the OpenCL-level device tests start with
+ *
+ * A cl_*.c test is an ordinary OpenCL host program about one behaviour of the
+ * device "hmm". It runs in direct mode wherever hmmsvm is built, and in kernel
+ * mode where the module is loaded. It ends with 0 (passed), 1 (failed, with
+ * file:line and the values) or 77 (skipped, with the reason). HMMSVM_TEST_MODE
+ * says which mode it must find, as the device's name tells:
+ *
+ *   kernel, direct   the device has to be there, in this mode
+ *   not set          either; skipped if there is no device "hmm"
+ *
+ * Locking: none; cl_open() before any threads.
+ */
+#ifndef HMMSVM_TEST_CL_HARNESS_H
+#define HMMSVM_TEST_CL_HARNESS_H
+
+#define CL_TARGET_OPENCL_VERSION 300
+#include <CL/cl.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+__attribute__((noreturn, format(printf, 4, 5))) static inline void
+cl_end(int code, const char *file, int line, const char *format, ...)
+{
+    va_list args;
+
+    fflush(stdout);
+    fprintf(stderr, "%s %s:%d: ", code == 77 ? "SKIP" : "FAIL", file, line);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    _exit(code); /* not exit(): other threads may be running */
+}
+
+#define FAIL(...) cl_end(1, __FILE__, __LINE__, __VA_ARGS__)
+#define SKIP(...) cl_end(77, __FILE__, __LINE__, __VA_ARGS__)
+
+#define CHECK(condition)                                                                  \
+    do {                                                                                  \
+        if (!(condition))                                                                 \
+            FAIL("%s is not so", #condition);                                             \
+    } while (0)
+
+/* Two integers are equal; prints both if not. */
+#define EQ(is, wanted)                                                                    \
+    do {                                                                                  \
+        long long is_ = (long long)(is), wanted_ = (long long)(wanted);                   \
+        if (is_ != wanted_)                                                               \
+            FAIL("%s is %lld, not %lld (%s)", #is, is_, wanted_, #wanted);                \
+    } while (0)
+
+/* An OpenCL call that returns its error succeeds. */
+#define CL(call) EQ(call, CL_SUCCESS)
+
+static cl_device_id cl_device;
+static cl_context cl_ctx;
+static cl_command_queue cl_queue; /* in order, with profiling */
+static bool cl_kernel_mode;
+
+__attribute__((unused)) static const char *cl_device_name(void)
+{
+    static char name[512];
+
+    CL(clGetDeviceInfo(cl_device, CL_DEVICE_NAME, sizeof(name), name, NULL));
+    return name;
+}
+
+__attribute__((unused)) static cl_command_queue cl_new_queue(cl_command_queue_properties props)
+{
+    cl_int err;
+    cl_queue_properties list[] = { CL_QUEUE_PROPERTIES, props, 0 };
+    cl_command_queue queue = clCreateCommandQueueWithProperties(cl_ctx, cl_device, list, &err);
+
+    CL(err);
+    return queue;
+}
+
+/* Finds the device, checks its mode and makes cl_ctx and cl_queue. */
+__attribute__((unused)) static void cl_open(void)
+{
+    const char *mode = getenv("HMMSVM_TEST_MODE");
+    cl_platform_id platforms[16];
+    cl_uint nplatforms = 0;
+
+    if (clGetPlatformIDs(16, platforms, &nplatforms) != CL_SUCCESS)
+        nplatforms = 0;
+    for (cl_uint i = 0; i < nplatforms && cl_device == NULL; i++) {
+        cl_device_id devices[16];
+        cl_uint n = 0;
+
+        if (clGetDeviceIDs(platforms[i], CL_DEVICE_TYPE_ALL, 16, devices, &n) != CL_SUCCESS)
+            continue;
+        for (cl_uint j = 0; j < n && cl_device == NULL; j++) {
+            char name[512] = "";
+            clGetDeviceInfo(devices[j], CL_DEVICE_NAME, sizeof(name), name, NULL);
+            if (strncmp(name, "hmm (", 5) == 0)
+                cl_device = devices[j];
+        }
+    }
+    if (cl_device == NULL) {
+        if (mode == NULL)
+            SKIP("there is no device hmm");
+        FAIL("there is no device hmm, but HMMSVM_TEST_MODE is %s", mode);
+    }
+
+    const char *name = cl_device_name();
+    cl_kernel_mode = strncmp(name, "hmm (kernel mode", 16) == 0;
+    if (!cl_kernel_mode && strncmp(name, "hmm (direct mode", 16) != 0)
+        FAIL("no mode in the device's name \"%s\"", name);
+    if (mode != NULL && strcmp(mode, cl_kernel_mode ? "kernel" : "direct") != 0)
+        FAIL("the device is \"%s\", but HMMSVM_TEST_MODE is %s", name, mode);
+
+    cl_int err;
+    cl_ctx = clCreateContext(NULL, 1, &cl_device, NULL, NULL, &err);
+    CL(err);
+    cl_queue = cl_new_queue(CL_QUEUE_PROFILING_ENABLE);
+}
+
+__attribute__((unused)) static cl_program cl_build_with(const char *source, const char *options)
+{
+    cl_int err;
+    cl_program program = clCreateProgramWithSource(cl_ctx, 1, &source, NULL, &err);
+
+    CL(err);
+    if (clBuildProgram(program, 1, &cl_device, options, NULL, NULL) != CL_SUCCESS) {
+        static char log[65536];
+        clGetProgramBuildInfo(program, cl_device, CL_PROGRAM_BUILD_LOG, sizeof(log), log, NULL);
+        FAIL("a program does not build with \"%s\":\n%s", options, log);
+    }
+    return program;
+}
+
+/* The kernel of a program that is built with -cl-std=CL3.0. */
+__attribute__((unused)) static cl_kernel cl_get_kernel(const char *source, const char *name)
+{
+    cl_int err;
+    cl_program program = cl_build_with(source, "-cl-std=CL3.0");
+    cl_kernel kernel = clCreateKernel(program, name, &err);
+
+    CL(err);
+    CL(clReleaseProgram(program)); /* the kernel keeps it */
+    return kernel;
+}
+
+__attribute__((unused)) static cl_mem cl_new_buffer(size_t size, void *host)
+{
+    cl_int err;
+    cl_mem buffer = clCreateBuffer(cl_ctx,
+                                   CL_MEM_READ_WRITE | (host != NULL ? CL_MEM_COPY_HOST_PTR : 0),
+                                   size, host, &err);
+
+    CL(err);
+    return buffer;
+}
+
+#define ARG(kernel, i, value) CL(clSetKernelArg(kernel, i, sizeof(value), &(value)))
+
+/* Enqueues a one-dimensional range; the caller waits. */
+__attribute__((unused)) static void cl_run(cl_command_queue queue, cl_kernel kernel, size_t global,
+                                           size_t local, cl_event *event)
+{
+    CL(clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &global, local != 0 ? &local : NULL, 0, NULL,
+                              event));
+}
+
+__attribute__((unused)) static cl_int cl_status(cl_event event)
+{
+    cl_int status;
+
+    CL(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(status), &status, NULL));
+    return status;
+}
+
+#endif /* HMMSVM_TEST_CL_HARNESS_H */
