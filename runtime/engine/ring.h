@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - the memory that libhmmsvm and its workers share
+ *
+ * In kernel mode it is a sealed memfd, mapped by libhmmsvm wherever it likes
+ * and by the engine inside its window; in direct mode it is anonymous memory
+ * of the one process. Futexes are waited on here only: on a mirrored address
+ * they would fail.
+ *
+ * A launch number n (they count up, 32 bits, wrapping) lies in slot
+ * n % RING_SLOTS from hmmsvm_submit() until its completion is fetched.
+ * Launches [head, tail) may have groups that nobody has claimed.
+ *
+ * Locking: none, atomics. Who may write what:
+ *
+ *   tail, slots before they are published         libhmmsvm, under its lock
+ *   remaining, finished, cancelled, failed, head  whoever gets there
+ *   end of a slot                                 the worker that set failed,
+ *                                                 then the one that finishes
+ *   done[]                                        workers fill, libhmmsvm empties
+ *
+ * A claim is a compare-and-swap that lowers a slot's remaining. While claimed
+ * groups are not accounted in finished the slot cannot be used anew, so a
+ * worker reads everything else of a slot only while it holds a claim. One
+ * whose idea of head is old may thereby claim groups of a later launch in the
+ * same slot: that is as good a claim as any.
+ *
+ * libhmmsvm believes nothing that it reads here and that a stray write of a
+ * work-group could have changed: it keeps its own copy of what it needs.
+ */
+#ifndef HMMSVM_RING_H
+#define HMMSVM_RING_H
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <hmmsvm/client.h>
+
+#define RING_MAGIC   0x676e697272686d68ull
+#define RING_VERSION 1u
+#define RING_SLOTS   256u
+
+/* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
+enum ring_fd {
+    RING_FD_CONTEXT = 3, /* the node, bound to the application */
+    RING_FD_RING = 4,    /* the memfd */
+    RING_FD_APP = 5,     /* pidfd of the application */
+    RING_FD_STOP = 6,    /* eventfd: readable when the engine is to end */
+    RING_FD_END = 7,
+};
+
+/* How far the engine's start has got. */
+enum ring_state {
+    RING_STARTING = 0,
+    RING_ATTACHED = 1,
+    RING_READY = 2,
+    RING_FAILED = 3,
+};
+
+/* What the engine was doing when its start failed. */
+enum ring_step {
+    RING_STEP_NONE = 0,
+    RING_STEP_RING,    /* mapping the ring */
+    RING_STEP_ATTACH,  /* HMMSVM_IOC_ATTACH */
+    RING_STEP_PROGRAM, /* reading its own program file */
+    RING_STEP_BREAK,   /* freezing its heap */
+    RING_STEP_PLACE,   /* finding room in the window */
+    RING_STEP_LOAD,    /* loading itself there */
+    RING_STEP_CLEAR,   /* clearing the rest of the window */
+    RING_STEP_MIRROR,  /* mapping the mirror */
+    RING_STEP_RESIDUE, /* making sure nothing else is left outside */
+    RING_STEP_WATCH,   /* watching the application */
+    RING_STEP_WORKERS, /* starting the workers */
+};
+
+struct ring_slot {
+    /* Constant while the slot is published. */
+    alignas(64) uint64_t id; /* never 0, never used twice */
+    uint64_t total;          /* groups */
+    struct hmmsvm_launch launch;
+    _Atomic uint32_t failed; /* no further group is to be started */
+
+    alignas(64) _Atomic uint64_t remaining; /* groups nobody has claimed */
+
+    alignas(64) _Atomic uint64_t finished; /* groups run or cancelled */
+    _Atomic uint64_t cancelled;            /* how many of them did not run to the end */
+    struct hmmsvm_completion end;
+};
+
+struct ring {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t size; /* sizeof(struct ring) */
+
+    /* How the workers are to be; constant. */
+    uint32_t workers;
+    uint32_t debug;
+    uint32_t spin; /* whether a short wait may be spent spinning */
+    uint32_t unused;
+    uint64_t local_size;
+    uint64_t stack_size;
+
+    /* The engine's start: state is a futex, the rest says what failed. */
+    _Atomic uint32_t state;
+    uint32_t step; /* enum ring_step */
+    int32_t error; /* errno */
+    uint32_t unused2;
+    uint64_t detail; /* an address, as the step has it */
+
+    /* Idle workers sleep on bell, which changes with every launch. */
+    alignas(64) _Atomic uint32_t tail;
+    _Atomic uint32_t bell;
+    _Atomic uint32_t stop;
+
+    alignas(64) _Atomic uint32_t head;
+
+    alignas(64) _Atomic uint32_t sleepers; /* workers that sleep, or are about to */
+    _Atomic uint32_t spinners;             /* workers that look again before they do */
+
+    /* Whoever waits for completions sleeps on completed. */
+    alignas(64) _Atomic uint32_t completed;
+    _Atomic uint32_t waiters;
+
+    alignas(64) _Atomic uint32_t done_next;
+    _Atomic uint32_t done[RING_SLOTS]; /* slot + 1 in the order they ended; 0: empty */
+
+    struct ring_slot slots[RING_SLOTS];
+};
+
+/* Spinning ends after this many ticks of the time stamp counter: 15 to 30 us. */
+#define RING_SPIN_TICKS 60000u
+
+static inline uint64_t ring_ticks(void)
+{
+    return __builtin_ia32_rdtsc();
+}
+
+static inline void ring_relax(void)
+{
+    __builtin_ia32_pause();
+}
+
+static inline uint64_t ring_now_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Sleeps while *@word is @value, at most @timeout_ns (UINT64_MAX: no limit). Spurious returns. */
+static inline void ring_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_ns)
+{
+    struct timespec t = {(time_t)(timeout_ns / 1000000000u), (long)(timeout_ns % 1000000000u)};
+
+    syscall(SYS_futex, word, FUTEX_WAIT, value, timeout_ns == UINT64_MAX ? NULL : &t, NULL, 0);
+}
+
+static inline void ring_futex_wake(_Atomic uint32_t *word, int count)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+}
+
+/* Tells whoever waits for completions to look again. */
+static inline void ring_notify(struct ring *ring)
+{
+    atomic_fetch_add(&ring->completed, 1);
+    if (atomic_load(&ring->waiters))
+        ring_futex_wake(&ring->completed, INT_MAX);
+}
+
+#endif /* HMMSVM_RING_H */

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker loop: claims groups of the oldest launch that has some left, runs
+ * them, accounts for them; sleeps when there are none.
+ *
+ * A worker claims a part of what is left (a quarter of its fair share, at most
+ * WORKER_CHUNK groups), so that large launches cost one atomic operation in
+ * many groups and still end on all workers at about the same time.
+ *
+ * Waking: hmmsvm_submit() wakes as many workers as there are groups, less
+ * those that spin. A worker that spins can be counted for two launches at
+ * once; so whoever takes a launch's first group wakes one more worker if it
+ * sees more work and nobody spinning. No work is left lying while a worker
+ * sleeps: the sleeper announces itself before it looks a last time, the
+ * submitter looks for sleepers after it published.
+ *
+ * Locking: see ring.h. A struct hmmsvm_worker belongs to its thread.
+ */
+#include "worker.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define WORKER_CHUNK       1024u
+#define WORKER_LOCAL_ALIGN 128u
+#define WORKER_PAGE        4096u
+
+/* The bits of MXCSR: all exceptions masked, which is the ABI's default. */
+#define MXCSR_DEFAULT 0x1f80u
+#define MXCSR_FTZ_DAZ 0x8040u
+#define MXCSR_RTZ     0x6000u
+
+struct hmmsvm_worker {
+    struct hmmsvm_pool *pool;
+    pthread_t thread;
+    unsigned index;
+    uint8_t *local; /* ring->local_size bytes */
+
+    /* The claim. */
+    struct ring_slot *slot;
+    uint64_t first, count;
+    volatile uint64_t ran;          /* groups of the claim that ran to the end */
+    volatile uint32_t group_failed; /* the group after them says that it failed */
+    volatile uint32_t too_large;    /* the local memory does not suffice */
+
+    /* The launch that args and ctx were made for. */
+    volatile uint64_t prepared;
+
+    alignas(128) uint8_t ctx[HMMSVM_MAX_CTX];
+    void *args[HMMSVM_MAX_ARGS];
+    void *local_args[HMMSVM_MAX_ARGS]; /* what args of local memory point to */
+};
+
+static inline void worker_set_mxcsr(uint32_t value)
+{
+    __builtin_ia32_ldmxcsr(value);
+}
+
+/* How many of @left groups to claim. */
+static uint64_t worker_chunk(const struct ring *ring, uint64_t left)
+{
+    uint64_t n = left / (4ull * ring->workers);
+
+    return n < 1 ? 1 : n > WORKER_CHUNK ? WORKER_CHUNK : n;
+}
+
+/* Claims groups of the oldest launch that has some; false if none has. */
+static bool worker_claim(struct hmmsvm_worker *w)
+{
+    struct ring *ring = w->pool->ring;
+
+    for (;;) {
+        /* In this order: head never is above the tail read after it. */
+        uint32_t head = atomic_load(&ring->head);
+        uint32_t tail = atomic_load(&ring->tail);
+        struct ring_slot *slot = &ring->slots[head % RING_SLOTS];
+        uint64_t left;
+
+        if (head == tail || atomic_load_explicit(&ring->stop, memory_order_relaxed))
+            return false;
+        left = atomic_load(&slot->remaining);
+        while (left) {
+            uint64_t n = worker_chunk(ring, left);
+
+            if (!atomic_compare_exchange_weak(&slot->remaining, &left, left - n))
+                continue;
+            w->slot = slot;
+            w->first = slot->total - left;
+            w->count = n;
+            if (!w->first) {
+                slot->end.start_ns = ring_now_ns();
+                if ((left > n || tail - head > 1) && !atomic_load(&ring->spinners) &&
+                    atomic_load(&ring->sleepers))
+                    ring_futex_wake(&ring->bell, 1);
+            }
+            return true;
+        }
+        /* Fails if another worker did it, or the submitter on its way around. */
+        atomic_compare_exchange_strong(&ring->head, &head, head + 1);
+    }
+}
+
+/*
+ * Makes the worker's own argument array and context of a launch. Reads the
+ * application's memory, so it runs under the guard like a group.
+ */
+static bool worker_prepare(struct hmmsvm_worker *w, const struct hmmsvm_launch *l)
+{
+    struct ring *ring = w->pool->ring;
+    uint64_t used = 0;
+
+    if (l->nargs)
+        memcpy(w->args, l->args, l->nargs * sizeof(*w->args));
+    for (uint32_t i = 0; i < l->nlocals; i++) {
+        uint32_t arg = l->locals[i].arg;
+        uint64_t size = l->locals[i].size;
+
+        /* The application's memory may have changed since it was checked. */
+        if (arg >= l->nargs || used > ring->local_size || size > ring->local_size - used) {
+            w->too_large = 1;
+            return false;
+        }
+        w->local_args[i] = w->local + used;
+        w->args[arg] = &w->local_args[i];
+        used += (size + WORKER_LOCAL_ALIGN - 1) & ~(uint64_t)(WORKER_LOCAL_ALIGN - 1);
+    }
+
+    if (l->ctx_size)
+        memcpy(w->ctx, l->ctx, l->ctx_size);
+    if (l->ctx_printf != HMMSVM_NO_FIELD) {
+        uint8_t *buf = l->printf_buf + (uint64_t)w->index * l->printf_size;
+
+        memcpy(w->ctx + l->ctx_printf, &buf, sizeof(buf));
+    }
+    if (l->ctx_printf_pos != HMMSVM_NO_FIELD) {
+        uint32_t *pos = l->printf_pos + w->index;
+
+        memcpy(w->ctx + l->ctx_printf_pos, &pos, sizeof(pos));
+    }
+    return true;
+}
+
+/* Runs the groups of the claim. */
+static void worker_body(struct hmmsvm_worker *w)
+{
+    static const volatile uint32_t never;
+    struct ring_slot *slot = w->slot;
+    const struct hmmsvm_launch *l = &slot->launch;
+    const uint64_t nx = l->groups[0], ny = l->groups[1];
+    const volatile uint32_t *failed = &never;
+    uint8_t *args = (uint8_t *)w->args;
+    uint64_t x, y, z, left = w->count;
+
+    if (w->prepared != slot->id) {
+        w->prepared = 0;
+        if (!worker_prepare(w, l))
+            return;
+        w->prepared = slot->id;
+    }
+    if (l->ctx_failed != HMMSVM_NO_FIELD)
+        failed = (const volatile uint32_t *)(w->ctx + l->ctx_failed);
+
+    x = w->first % nx;
+    y = w->first / nx % ny;
+    z = w->first / nx / ny;
+    worker_set_mxcsr(MXCSR_DEFAULT | (l->flags & HMMSVM_LAUNCH_FTZ ? MXCSR_FTZ_DAZ : 0) |
+                     (l->flags & HMMSVM_LAUNCH_RTZ ? MXCSR_RTZ : 0));
+    for (;;) {
+        l->fn(args, w->ctx, x, y, z);
+        if (*failed) {
+            w->group_failed = 1;
+            break;
+        }
+        w->ran++;
+        if (!--left || atomic_load_explicit(&slot->failed, memory_order_relaxed))
+            break;
+        if (++x == nx) {
+            x = 0;
+            if (++y == ny) {
+                y = 0;
+                z++;
+            }
+        }
+    }
+}
+
+/* Writes down how a launch failed, unless another worker already has. */
+static void worker_record(struct hmmsvm_worker *w, const struct hmmsvm_fault *fault)
+{
+    struct ring_slot *slot = w->slot;
+    const struct hmmsvm_launch *l = &slot->launch;
+    uint64_t group = w->first + w->ran;
+
+    if (atomic_exchange(&slot->failed, 1))
+        return;
+    slot->end.status = fault->status;
+    slot->end.access = fault->access;
+    slot->end.signal = fault->signal;
+    slot->end.address = fault->address;
+    slot->end.group[0] = group % l->groups[0];
+    slot->end.group[1] = group / l->groups[0] % l->groups[1];
+    slot->end.group[2] = group / l->groups[0] / l->groups[1];
+}
+
+/* Accounts for the claim; the last one of a launch reports it. */
+static void worker_finish(struct hmmsvm_worker *w)
+{
+    struct ring *ring = w->pool->ring;
+    struct ring_slot *slot = w->slot;
+    uint64_t total = slot->total, count = w->count;
+    uint32_t at;
+
+    if (w->ran < count) {
+        /* Nobody shall start what nobody has claimed. */
+        uint64_t left = atomic_exchange(&slot->remaining, 0);
+
+        atomic_fetch_add(&slot->cancelled, count - w->ran + left);
+        count += left;
+    }
+    if (atomic_fetch_add(&slot->finished, count) + count != total)
+        return;
+
+    slot->end.end_ns = ring_now_ns();
+    slot->end.groups_run = total - atomic_load(&slot->cancelled);
+    at = atomic_fetch_add(&ring->done_next, 1) % RING_SLOTS;
+    atomic_store(&ring->done[at], (uint32_t)(slot - ring->slots) + 1);
+    ring_notify(ring);
+}
+
+/* Runs the claim and accounts for it. */
+static void worker_run(struct hmmsvm_worker *w)
+{
+    const struct hmmsvm_guard *guard = w->pool->guard;
+    struct hmmsvm_fault fault = {.status = HMMSVM_OK};
+
+    w->ran = 0;
+    w->group_failed = 0;
+    w->too_large = 0;
+    if (guard && guard->run)
+        guard->run(w, worker_body, &fault);
+    else
+        worker_body(w);
+    worker_set_mxcsr(MXCSR_DEFAULT);
+
+    if (fault.status != HMMSVM_OK) {
+        /* It may have left its copies in any state. */
+        w->prepared = 0;
+    } else if (w->too_large) {
+        fault.status = HMMSVM_NO_MEMORY;
+    } else if (w->group_failed) {
+        fault.status = HMMSVM_FAILED;
+    }
+    if (fault.status != HMMSVM_OK)
+        worker_record(w, &fault);
+    worker_finish(w);
+}
+
+/* Looks for work a little longer before sleeping. One worker at a time does. */
+static void worker_spin(struct ring *ring)
+{
+    uint32_t bell = atomic_load(&ring->bell);
+    uint64_t start = ring_ticks();
+    uint32_t none = 0;
+
+    if (!ring->spin || !atomic_compare_exchange_strong(&ring->spinners, &none, 1))
+        return;
+    if (atomic_load(&ring->head) == atomic_load(&ring->tail))
+        while (atomic_load_explicit(&ring->bell, memory_order_relaxed) == bell &&
+               ring_ticks() - start < RING_SPIN_TICKS)
+            ring_relax();
+    atomic_store(&ring->spinners, 0);
+}
+
+static void *worker_main(void *arg)
+{
+    struct hmmsvm_worker *w = arg;
+    struct ring *ring = w->pool->ring;
+
+    if (w->pool->guard && w->pool->guard->enter)
+        w->pool->guard->enter(w);
+    while (!atomic_load(&ring->stop)) {
+        uint32_t bell;
+
+        if (worker_claim(w)) {
+            worker_run(w);
+            continue;
+        }
+        worker_spin(ring);
+        bell = atomic_load(&ring->bell);
+        atomic_fetch_add(&ring->sleepers, 1);
+        if (atomic_load(&ring->head) == atomic_load(&ring->tail) && !atomic_load(&ring->stop))
+            ring_futex_wait(&ring->bell, bell, UINT64_MAX);
+        atomic_fetch_sub(&ring->sleepers, 1);
+    }
+    return NULL;
+}
+
+static void *worker_map(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void worker_free(struct ring *ring, struct hmmsvm_worker *w)
+{
+    if (w->local)
+        munmap(w->local, ring->local_size);
+    munmap(w, sizeof(*w));
+}
+
+static int worker_start(struct hmmsvm_pool *pool, unsigned index)
+{
+    struct ring *ring = pool->ring;
+    struct hmmsvm_worker *w = worker_map(sizeof(*w));
+    pthread_attr_t attr;
+    int err;
+
+    if (!w)
+        return -ENOMEM;
+    w->pool = pool;
+    w->index = index;
+    w->local = worker_map(ring->local_size);
+    if (!w->local) {
+        worker_free(ring, w);
+        return -ENOMEM;
+    }
+    pthread_attr_init(&attr);
+    err = pthread_attr_setstacksize(&attr, ring->stack_size);
+    if (!err)
+        err = pthread_create(&w->thread, &attr, worker_main, w);
+    pthread_attr_destroy(&attr);
+    if (err) {
+        worker_free(ring, w);
+        return -err;
+    }
+    pool->list[index] = w;
+    return 0;
+}
+
+int hmmsvm_pool_start(struct hmmsvm_pool *pool, struct ring *ring, const struct hmmsvm_guard *guard)
+{
+    int err = 0;
+
+    *pool = (struct hmmsvm_pool){.ring = ring, .guard = guard};
+    pool->list = worker_map(ring->workers * sizeof(*pool->list));
+    if (!pool->list)
+        return -ENOMEM;
+    while (!err && pool->workers < ring->workers) {
+        err = worker_start(pool, pool->workers);
+        if (!err)
+            pool->workers++;
+    }
+    if (err)
+        hmmsvm_pool_stop(pool);
+    return err;
+}
+
+void hmmsvm_pool_stop(struct hmmsvm_pool *pool)
+{
+    struct ring *ring = pool->ring;
+
+    if (!pool->list)
+        return;
+    atomic_store(&ring->stop, 1);
+    for (unsigned i = 0; i < RING_SLOTS; i++)
+        atomic_store(&ring->slots[i].failed, 1);
+    atomic_fetch_add(&ring->bell, 1);
+    ring_futex_wake(&ring->bell, INT_MAX);
+    for (unsigned i = 0; i < pool->workers; i++) {
+        pthread_join(pool->list[i]->thread, NULL);
+        worker_free(ring, pool->list[i]);
+    }
+    munmap(pool->list, ring->workers * sizeof(*pool->list));
+    pool->list = NULL;
+    pool->workers = 0;
+}
