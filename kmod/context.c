@@ -15,10 +15,9 @@
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/mount.h>
-#include <linux/pid.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -117,7 +116,6 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 		hmmsvm_ranges_free(ctx);
 		mmu_notifier_unregister(&ctx->app_notifier, ctx->app_mm);
 		mmdrop(ctx->app_mm);
-		put_pid(ctx->app_pid);
 	}
 	if (ctx->engine_mm)
 		mmdrop(ctx->engine_mm);
@@ -193,7 +191,6 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	if (err)
 		goto out;
 	mmgrab(mm);
-	ctx->app_pid = get_pid(task_tgid(current));
 	/* Pairs with hmmsvm_context_bound(): who sees app_mm sees all of the above. */
 	smp_store_release(&ctx->app_mm, mm);
 	list_add(&ctx->node, &contexts);
@@ -202,15 +199,23 @@ out:
 	return err;
 }
 
-/* Whether the caller is a child process of the context's application. */
+/*
+ * Whether the caller's parent runs in the application's address space: the
+ * application itself, or a helper it made with CLONE_VM to start the engine.
+ */
 static bool context_is_child(struct hmmsvm_context *ctx)
 {
-	bool is;
+	struct task_struct *parent;
+	struct mm_struct *mm;
 
 	rcu_read_lock();
-	is = task_tgid(rcu_dereference(current->real_parent)) == ctx->app_pid;
+	parent = get_task_struct(rcu_dereference(current->real_parent));
 	rcu_read_unlock();
-	return is;
+	mm = get_task_mm(parent);
+	put_task_struct(parent);
+	if (mm)
+		mmput(mm);
+	return mm && mm == ctx->app_mm;
 }
 
 /* Makes the caller the context's engine. See struct hmmsvm_attach. */

@@ -80,7 +80,6 @@ struct hmmsvm_context {
 
 	/* Set once by hmmsvm_context_bind(), then constant. */
 	struct mm_struct *app_mm;
-	struct pid *app_pid;
 	struct mmu_notifier app_notifier;	/* tells when app_mm ends */
 	unsigned long window_start, window_end;
 	unsigned long va_start, va_end;

@@ -96,8 +96,8 @@ struct hmmsvm_create {
  * executable by itself. The mapping cannot be moved, grown or given other
  * permissions, and a forked child does not inherit it.
  *
- * Errors: ENOTCONN no context yet; EPERM the caller is not a child of the
- * application; EBUSY there is an engine, or the caller is itself an
+ * Errors: ENOTCONN no context yet; EPERM the caller's parent process does not
+ * run in the application's address space; EBUSY there is an engine, or the caller is itself an
  * application; ESRCH the application is gone.
  */
 struct hmmsvm_attach {
