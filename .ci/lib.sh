@@ -69,6 +69,15 @@ lock_take() {
     fi
 }
 
+# cache_expire NAME: removes what was built as NAME-HASH and not used for two weeks
+cache_expire() {
+    local old
+    for old in "$CACHE/$1"-????????????????; do
+        [ -f "$old/used" ] && [ -n "$(find "$old/used" -mtime +14)" ] || continue
+        rm -rf "$old"
+    done
+}
+
 # tool_wanted COMMAND PACKAGE: ends with a message if the command is missing
 tool_wanted() {
     command -v "$1" >/dev/null || die "$1 is missing (Debian: apt install $2)"
@@ -85,7 +94,7 @@ trap 'exit 143' TERM
 step() {
     local title=$1 log start status=0 shown=0 now text count tty=
     shift
-    log=$CACHE/log/$(printf '%s' "$title" | tr -c 'A-Za-z0-9.\n' '-' | tr -s '-').log
+    log=$CACHE/log/$(printf '%s' "$title" | tr -c 'A-Za-z0-9.\n' '-' | tr -s '-' | sed 's/-$//').log
     start=$SECONDS
     [ -t 1 ] && tty=1
     printf '%s ...' "$title"

@@ -44,6 +44,12 @@ const char *cli_prefix(void);
 /* Where test kernels, logs and verdicts are kept; created if need be. */
 const char *cli_cache(void);
 
+/*
+ * Sets what an OpenCL program needs to find the device; a choice the caller has made in the
+ * environment always wins. Ends the program if the runtime is not there.
+ */
+void cli_environment(void);
+
 /* The subcommands. argv[0] is the subcommand's name. */
 int cli_run(int argc, char **argv);
 int cli_info(int argc, char **argv);

@@ -190,7 +190,7 @@ static void mount_or_note(const char *type, const char *target, unsigned long fl
 
 static void root_mount(void)
 {
-    char options[] = "trans=virtio,version=9p2000.L,msize=1048576,cache=loose,access=any";
+    char options[] = "trans=virtio,version=9p2000.L,msize=512000,cache=loose,access=any";
 
     mkdir("/lower", 0755);
     mkdir("/upper", 0755);
@@ -223,7 +223,7 @@ static void root_mount(void)
  */
 static void shares_mount(char **shares)
 {
-    char options[] = "trans=virtio,version=9p2000.L,msize=1048576,cache=mmap,access=any";
+    char options[] = "trans=virtio,version=9p2000.L,msize=512000,cache=mmap,access=any";
     int i;
 
     for (i = 0; shares && shares[i]; i++) {

@@ -117,8 +117,7 @@ static void environment_default(const char *name, const char *value)
         cli_die("cannot set %s: %s", name, strerror(errno));
 }
 
-/* What an OpenCL program needs to find the device; a caller's own choice always wins. */
-static void environment_device(void)
+void cli_environment(void)
 {
     char *icd = cli_format("%s/etc/OpenCL/vendors", cli_prefix());
     char *engine = cli_format("%s/libexec/hmmsvm/hmmsvm-engine", cli_prefix());
@@ -178,7 +177,7 @@ int cli_run(int argc, char **argv)
     for (i = 0; i < run.env.count; i++)
         if (strchr(run.env.items[i], '=') && putenv(run.env.items[i]))
             cli_die("cannot set %s: %s", run.env.items[i], strerror(errno));
-    environment_device();
+    cli_environment();
     if (!run.guest) {
         execvp(run.argv[0], run.argv);
         cli_say("cannot run %s: %s", run.argv[0], strerror(errno));
