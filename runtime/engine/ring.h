@@ -47,6 +47,9 @@
 #define RING_VERSION 1u
 #define RING_SLOTS   256u
 
+/* How the engine ends when it is of another version than the ring. */
+#define RING_EXIT_VERSION 86
+
 /* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
 enum ring_fd {
     RING_FD_CONTEXT = 3, /* the node, bound to the application */
