@@ -105,7 +105,7 @@ static bool info_mode(void)
         return false;
     }
     hmmsvm_device_info(device, &info);
-    row("mode", "%s: %s", hmmsvm_mode_name(info.mode), info.reason);
+    row("mode", "%s", info.reason); /* it begins with the name of the mode */
     row("workers", "%u, with %zu KiB of stack and %zu KiB of local memory each", info.workers,
         info.stack_size / 1024, info.local_size / 1024);
     hmmsvm_device_close(device);
