@@ -22,7 +22,8 @@ HARNESS_WG static void one_goes_wrong(uint8_t *args, uint8_t *ctx, unsigned long
     w->done[x] = 1;
 }
 
-static const volatile uint64_t constant[512] __attribute__((aligned(4096))) = {1};
+/* Not volatile: that would be put where it can be written. */
+static const uint64_t constant[512] __attribute__((aligned(4096))) = {1};
 
 int main(void)
 {
@@ -37,7 +38,7 @@ int main(void)
     agent_dies(&a, AGENT_WRITE, (void *)0x1000);
     agent_begin(&a, &h);
     /* Mapped in the application, but not for writing. */
-    agent_dies(&a, AGENT_WRITE, (volatile void *)(uintptr_t)&constant[5]);
+    agent_dies(&a, AGENT_WRITE, (void *)(uintptr_t)&constant[5]);
     agent_begin(&a, &h);
     /* Not canonical: the CPU does not even say where. */
     harness_mark(&h);
