@@ -53,6 +53,7 @@ void cli_environment(void);
 /* The subcommands. argv[0] is the subcommand's name. */
 int cli_run(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_bench(int argc, char **argv);
 
 /* Where to run an application, and how. */
 struct guest_options {

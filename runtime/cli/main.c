@@ -21,6 +21,7 @@ static const struct {
 } commands[] = {
     { "run", cli_run, "run a program on the hmm device, here or in a test guest" },
     { "info", cli_info, "what the device is, and which mode it would run in and why" },
+    { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
