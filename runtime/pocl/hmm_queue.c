@@ -50,6 +50,18 @@ static __thread struct {
     _cl_command_node *list;
 } ready;
 
+/*
+ * What we keep for an event, which is locked. It is made by whoever comes first: in an in-order
+ * queue the command before may end, and hmm_notify() be called, before the event is CL_QUEUED.
+ * NULL if there is no memory.
+ */
+static struct hmm_event *event_data(cl_event event)
+{
+    if (event->data == NULL)
+        event->data = calloc(1, sizeof(struct hmm_event));
+    return event->data;
+}
+
 static long futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
     return syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
@@ -314,10 +326,10 @@ void hmm_submit(_cl_command_node *node, cl_command_queue cq)
 void hmm_notify(cl_device_id device, cl_event event, cl_event finished)
 {
     _cl_command_node *node = event->command;
-    struct hmm_event *data = event->data;
+    struct hmm_event *data = event_data(event);
 
     (void)device;
-    if (data->dependency_failed)
+    if (data == NULL || data->dependency_failed)
         return; /* it is being failed, maybe by another thread */
     if (finished->status < CL_COMPLETE) {
         data->dependency_failed = true;
@@ -395,8 +407,7 @@ void hmm_update_event(cl_device_id device, cl_event event)
     (void)device;
     switch (event->status) {
     case CL_QUEUED:
-        if (data == NULL)
-            event->data = calloc(1, sizeof(*data));
+        event_data(event);
         if (timed)
             event->time_queue = hmm_now_ns();
         break;
