@@ -185,7 +185,9 @@ enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
  *            HMMSVM_BAD_ADDRESS
  * @signal:   the signal the engine caught, where @status is
  *            HMMSVM_BAD_ADDRESS or HMMSVM_CRASHED
- * @address:  the address that was touched, or of the instruction
+ * @address:  the address that was touched (UINT64_MAX: one that is no address
+ *            at all, of which the processor does not say more), or that of the
+ *            instruction if @status is HMMSVM_CRASHED
  * @group:    index of the group that failed first
  * @groups_run: how many groups ran to their end
  * @start_ns, @end_ns: when the first group started and the last one ended,
@@ -220,8 +222,9 @@ HMMSVM_API int hmmsvm_device_open(const struct hmmsvm_open_params *params,
 /**
  * hmmsvm_device_close - ends the engine or the workers and frees the device
  *
- * Launches that have not ended end with HMMSVM_DEVICE_LOST but are not
- * reported any more. NULL is allowed.
+ * Launches that have not ended are not reported any more. In kernel mode they
+ * end where they are; in direct mode the groups that are running are waited
+ * for, as a thread cannot be ended from outside. NULL is allowed.
  */
 HMMSVM_API void hmmsvm_device_close(struct hmmsvm_device *dev);
 
@@ -255,9 +258,8 @@ HMMSVM_API void hmmsvm_wake(struct hmmsvm_device *dev);
 /**
  * hmmsvm_run - submits a launch and waits for its completion
  *
- * For programs with one launch at a time: must not be mixed with
- * hmmsvm_wait() in other threads. Returns 0 when there is a completion,
- * whatever its status.
+ * hmmsvm_wait() does not get to see this completion, whoever calls it
+ * meanwhile. Returns 0 when there is a completion, whatever its status.
  */
 HMMSVM_API int hmmsvm_run(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
                           struct hmmsvm_completion *out);

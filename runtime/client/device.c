@@ -36,6 +36,7 @@
 #define WINDOW_BASE  0x200000000000ull
 #define WINDOW_STEP  (64ull << 30)
 #define WINDOW_SLOTS 256u
+#define WINDOW_TRIES 16u
 #define WINDOW_MAX   (64ull << 30)
 #define WINDOW_MIN   (1ull << 28)
 
@@ -174,18 +175,35 @@ static int device_check_version(struct hmmsvm_device *dev)
     return 0;
 }
 
+static void *device_map_nothing(uint64_t at, uint64_t len, int flags)
+{
+    return mmap((void *)(uintptr_t)at, len, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+}
+
 /* Reserves the addresses that the engine is to have for itself. */
 static int device_reserve_window(struct hmmsvm_device *dev)
 {
     uint64_t need = (uint64_t)dev->config.workers *
                         (dev->config.stack_size + dev->config.local_size + (1u << 18)) + WINDOW_MIN;
     const uint8_t *random = (const uint8_t *)getauxval(AT_RANDOM);
-    uint64_t hint = WINDOW_BASE + (random ? random[7] % WINDOW_SLOTS : 0) * WINDOW_STEP;
+    unsigned slot = random ? random[7] : 0;
 
     for (uint64_t len = WINDOW_MAX; len >= WINDOW_MIN && len >= need; len /= 4) {
-        void *p = mmap((void *)(uintptr_t)hint, len, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *p = MAP_FAILED;
 
+        /* One of the good places, else any. */
+        for (unsigned i = 0; i < WINDOW_TRIES && p == MAP_FAILED; i++) {
+            uint64_t at = WINDOW_BASE + (slot + i) % WINDOW_SLOTS * WINDOW_STEP;
+
+            p = device_map_nothing(at, len, MAP_FIXED_NOREPLACE);
+            if (p != MAP_FAILED && (uint64_t)(uintptr_t)p != at) {
+                munmap(p, len); /* a kernel that does not know the flag */
+                p = MAP_FAILED;
+            }
+        }
+        if (p == MAP_FAILED)
+            p = device_map_nothing(0, len, 0);
         if (p == MAP_FAILED)
             continue;
         madvise(p, len, MADV_DONTFORK);

@@ -35,7 +35,7 @@
 extern const int __rseq_offset;
 extern const unsigned int __rseq_size;
 
-const char *argp_program_version = "hmmsvm-engine 1.0.0";
+const char *argp_program_version = "hmmsvm-engine " HMMSVM_VERSION;
 
 static const char doc[] =
     "Runs the work-groups of an application that uses the hmmsvm device in kernel mode."
@@ -86,21 +86,20 @@ static const struct argp argp = {options, parse, NULL, doc, NULL, NULL, NULL};
 /* Maps the ring as libhmmsvm made it; ends the process if it is another version's. */
 static struct ring *engine_map_ring(void)
 {
-    struct ring *ring;
+    const size_t least = offsetof(struct ring, workers);
+    struct ring *ring = MAP_FAILED;
     struct stat st;
 
-    if (fstat(RING_FD_RING, &st) || (size_t)st.st_size < sizeof(uint64_t) * 2) {
+    if (!fstat(RING_FD_RING, &st) && (size_t)st.st_size >= least)
+        ring = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, RING_FD_RING, 0);
+    if (ring == MAP_FAILED || ring->magic != RING_MAGIC) {
         fprintf(stderr, "hmmsvm-engine: descriptor %d is not a ring: this program is started by "
                 "libhmmsvm, not by hand\n", RING_FD_RING);
         _exit(2);
     }
-    ring = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, RING_FD_RING, 0);
-    if (ring == MAP_FAILED)
-        _exit(2);
-    /* A ring of another layout cannot be told so: libhmmsvm sees the exit. */
-    if (ring->magic != RING_MAGIC || ring->version != RING_VERSION ||
-        ring->size != sizeof(*ring) || (size_t)st.st_size != sizeof(*ring))
-        _exit(RING_EXIT_VERSION);
+    if (ring->version != RING_VERSION || ring->size != sizeof(*ring) ||
+        (size_t)st.st_size != sizeof(*ring))
+        engine_fail(ring, RING_STEP_RING, EPROTO, ring->version);
     return ring;
 }
 

@@ -47,9 +47,6 @@
 #define RING_VERSION 1u
 #define RING_SLOTS   256u
 
-/* How the engine ends when it is of another version than the ring. */
-#define RING_EXIT_VERSION 86
-
 /* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
 enum ring_fd {
     RING_FD_CONTEXT = 3, /* the node, bound to the application */
@@ -98,24 +95,21 @@ struct ring_slot {
 };
 
 struct ring {
+    /* The same in every version, so that one engine can tell another's library that it is. */
     uint64_t magic;
     uint32_t version;
-    uint32_t size; /* sizeof(struct ring) */
+    uint32_t size;          /* sizeof(struct ring) */
+    _Atomic uint32_t state; /* enum ring_state, a futex; the rest says what failed */
+    uint32_t step;          /* enum ring_step */
+    int32_t error;          /* errno */
+    uint32_t debug;
+    uint64_t detail; /* an address, as the step has it */
 
     /* How the workers are to be; constant. */
     uint32_t workers;
-    uint32_t debug;
     uint32_t spin; /* whether a short wait may be spent spinning */
-    uint32_t unused;
     uint64_t local_size;
     uint64_t stack_size;
-
-    /* The engine's start: state is a futex, the rest says what failed. */
-    _Atomic uint32_t state;
-    uint32_t step; /* enum ring_step */
-    int32_t error; /* errno */
-    uint32_t unused2;
-    uint64_t detail; /* an address, as the step has it */
 
     /* Idle workers sleep on bell, which changes with every launch. */
     alignas(64) _Atomic uint32_t tail;

@@ -27,8 +27,28 @@ static struct {
     uint64_t features;
     struct hmmsvm_create create; /* the last one */
     unsigned creates;
-    bool no_files; /* access() finds none */
+    bool no_files;      /* access() finds none */
+    bool other_version; /* of the ring */
 } module;
+
+int __real_pthread_setcancelstate(int state, int *old);
+int __wrap_pthread_setcancelstate(int state, int *old);
+
+/* Called when the ring is ready and the engine about to be started. */
+int __wrap_pthread_setcancelstate(int state, int *old)
+{
+    if (module.other_version) {
+        char line[256];
+        FILE *f = fopen("/proc/self/maps", "r");
+
+        assert_non_null(f);
+        while (fgets(line, sizeof(line), f))
+            if (strstr(line, "hmmsvm-ring"))
+                ((struct ring *)(uintptr_t)strtoull(line, NULL, 16))->version = RING_VERSION + 1;
+        fclose(f);
+    }
+    return __real_pthread_setcancelstate(state, old);
+}
 
 int __real_access(const char *path, int mode);
 int __wrap_access(const char *path, int mode);
@@ -345,6 +365,16 @@ static void engine_is_another_program(void **state)
     assert_error_says("/bin/true ended before it was ready");
 }
 
+/* The real engine, and a ring of a version that is still to come. */
+static void engine_is_of_another_version(void **state)
+{
+    (void)state;
+    with_module();
+    module.other_version = true;
+    open_fails(-EPROTO);
+    assert_error_says("of another version than libhmmsvm");
+}
+
 /* The real engine, which finds that its descriptor is no context. */
 static void engine_is_not_taken(void **state)
 {
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(engine_is_found_beside_the_library, setup),
         cmocka_unit_test_setup(engine_is_no_program, setup),
         cmocka_unit_test_setup(engine_is_another_program, setup),
+        cmocka_unit_test_setup(engine_is_of_another_version, setup),
         cmocka_unit_test_setup(engine_is_not_taken, setup),
         cmocka_unit_test_setup(engine_is_nobodys_child, setup),
     };
