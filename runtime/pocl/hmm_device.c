@@ -216,13 +216,12 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
     device->global_mem_id = 0;
     device->host_unified_memory = CL_TRUE;
     device->svm_caps = svm_capabilities();
+    device->system_shared_usm_capabs = 0;
     if (device->svm_caps & CL_DEVICE_SVM_FINE_GRAIN_SYSTEM)
-        device->system_shared_usm_capabs = CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL
-                                           | CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL
-                                           | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL
-                                           | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ATOMIC_ACCESS_INTEL;
-    else
-        device->system_shared_usm_capabs = 0;
+        device->system_shared_usm_capabs
+            = CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL | CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL
+              | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL
+              | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ATOMIC_ACCESS_INTEL;
 
     /* the workers' own memory; a group's work-items share one stack frame */
     device->device_alloca_locals = CL_FALSE;

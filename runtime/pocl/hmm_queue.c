@@ -53,12 +53,15 @@ static __thread struct {
 /*
  * What we keep for an event, which is locked. It is made by whoever comes first: in an in-order
  * queue the command before may end, and hmm_notify() be called, before the event is CL_QUEUED.
- * NULL if there is no memory.
  */
 static struct hmm_event *event_data(cl_event event)
 {
     if (event->data == NULL)
         event->data = calloc(1, sizeof(struct hmm_event));
+    if (event->data == NULL) {
+        hmm_message("out of memory for an event");
+        abort(); /* nobody could be told how its command ended */
+    }
     return event->data;
 }
 
@@ -329,7 +332,7 @@ void hmm_notify(cl_device_id device, cl_event event, cl_event finished)
     struct hmm_event *data = event_data(event);
 
     (void)device;
-    if (data == NULL || data->dependency_failed)
+    if (data->dependency_failed)
         return; /* it is being failed, maybe by another thread */
     if (finished->status < CL_COMPLETE) {
         data->dependency_failed = true;
@@ -401,7 +404,7 @@ void hmm_notify_event_finished(cl_event event)
 /** hmm_update_event - keeps the times; called with the event locked */
 void hmm_update_event(cl_device_id device, cl_event event)
 {
-    struct hmm_event *data = event->data;
+    struct hmm_event *data = event_data(event);
     bool timed = (event->queue->properties & CL_QUEUE_PROFILING_ENABLE) != 0;
 
     (void)device;
