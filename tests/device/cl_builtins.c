@@ -109,13 +109,13 @@ static void run(const char *source, const char *options)
 
     /* vectors, half floats in memory and odd operations only have to link and run */
     static char scratch[1 << 16] __attribute__((aligned(128)));
-    static const char *const more[] = { "vectors", "integers", "halves", "memory", "double8s" };
+    static const char *const more[] = { "vectors", "integers", "halves", "memory" };
     for (size_t k = 0; k < COUNT(more); k++) {
         cl_kernel kernel = clCreateKernel(program, more[k], &err);
         CL(err);
         memset(scratch, 1, sizeof(scratch));
         CL(clSetKernelArgSVMPointer(kernel, 0, scratch));
-        if (k == 0 || k == 4)
+        if (k == 0)
             CL(clSetKernelArgSVMPointer(kernel, 1, scratch));
         cl_run(cl_queue, kernel, 8, 4, &event);
         CL(clWaitForEvents(1, &event));
@@ -130,7 +130,6 @@ int main(void)
     functions(source, "doubles", "double");
     functions(source, "floats", "float");
     functions(source, "vectors", "float4");
-    functions(source, "double8s", "double4");
     add(source,
         "kernel void integers(global long *a) {\n"
         "    long x = a[0], y = a[1] | 1;\n"
@@ -156,6 +155,8 @@ int main(void)
         "}\n");
     cl_open();
     run(source, "-cl-std=CL3.0");
+    if (cl_kernel_mode)
+        return 0; /* kernels are the same in both modes; building them takes minutes in a guest */
     run(source, "-cl-std=CL3.0 -cl-opt-disable");
     run(source, "-cl-std=CL3.0 -cl-fast-relaxed-math");
     return 0;
