@@ -839,7 +839,10 @@ int guest_run(const struct guest_options *o, char **argv, char **env)
     complaints_found = log_judge(log) + s->condemned;
     status = s->status.code;
     if (!s->ended) {
-        cli_say("the guest ended before its program did; the end of its kernel log:");
+        cli_say("%s; the end of its kernel log:",
+                !s->ready ? "the guest did not get as far as starting the program"
+                : ended_by ? "the guest was ended while its program ran"
+                           : "the guest ended while its program ran");
         log_tail(log, 15);
         status = CLI_FAILED;
     } else if (ended_by || s->status.failed || complaints_found) {
