@@ -6,12 +6,14 @@
  * application enters the notifier machinery of the engine's mm, which must
  * end there. A global list makes that checkable.
  *
- * Locking: contexts_lock covers the list and writes of every engine_mm. app_mm
- * is set once, under contexts_lock, after everything else of the context is
- * in place, and read with smp_load_acquire() elsewhere.
+ * Locking: contexts_lock covers the list and writes of every engine_mm, and
+ * nothing is waited for under it. app_mm is set once, under bind_mutex of the
+ * context and contexts_lock, after everything else of the context is in place,
+ * and read with smp_load_acquire() elsewhere.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/mount.h>
@@ -94,6 +96,7 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	ctx->inode = inode;
 	INIT_LIST_HEAD(&ctx->node);
 	xa_init(&ctx->ranges);
+	mutex_init(&ctx->bind_mutex);
 	mutex_init(&ctx->range_mutex);
 	spin_lock_init(&ctx->errors_lock);
 	INIT_LIST_HEAD(&ctx->errors);
@@ -114,8 +117,9 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 		mutex_unlock(&contexts_lock);
 
 		hmmsvm_ranges_free(ctx);
-		mmu_notifier_unregister(&ctx->app_notifier, ctx->app_mm);
+		mmu_interval_notifier_remove(&ctx->app_notifier);
 		mmdrop(ctx->app_mm);
+		put_cred(ctx->app_cred);
 	}
 	if (ctx->engine_mm)
 		mmdrop(ctx->engine_mm);
@@ -125,18 +129,38 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 	kfree(ctx);
 }
 
-/* The application's address space ends: by exit, or by exec. */
-static void context_app_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+/*
+ * Watches the first page, where nothing ever changes, for the end of the
+ * application's address space: by exit, or by exec.
+ */
+static bool context_app_invalidate(struct mmu_interval_notifier *notifier,
+				   const struct mmu_notifier_range *change, unsigned long seq)
 {
 	struct hmmsvm_context *ctx = container_of(notifier, struct hmmsvm_context, app_notifier);
 
-	WRITE_ONCE(ctx->app_gone, true);
-	wake_up_all(&ctx->poll_wait);
+	mmu_interval_set_seq(notifier, seq);
+	if (change->event == MMU_NOTIFY_RELEASE) {
+		WRITE_ONCE(ctx->app_gone, true);
+		wake_up_all(&ctx->poll_wait);
+	}
+	return true;
 }
 
-static const struct mmu_notifier_ops context_app_ops = {
-	.release = context_app_release,
+static const struct mmu_interval_notifier_ops context_app_ops = {
+	.invalidate = context_app_invalidate,
 };
+
+/* Whether @mm is some context's engine. Under contexts_lock. */
+static bool contexts_have_engine(const struct mm_struct *mm)
+{
+	struct hmmsvm_context *ctx;
+
+	lockdep_assert_held(&contexts_lock);
+	list_for_each_entry(ctx, &contexts, node)
+		if (ctx->engine_mm == mm)
+			return true;
+	return false;
+}
 
 static bool fault_around_valid(unsigned int pages)
 {
@@ -148,8 +172,8 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 {
 	struct mm_struct *mm = current->mm;
 	unsigned int around = how->fault_around;
-	struct hmmsvm_context *other;
 	unsigned long end;
+	bool is_engine;
 	int err;
 
 	if (!around) {
@@ -168,13 +192,15 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	    how->window_start < PAGE_SIZE || end > DEFAULT_MAP_WINDOW)
 		return -EINVAL;
 
+	if (mutex_lock_interruptible(&ctx->bind_mutex))
+		return -EINTR;
+	/* An engine must not even get a notifier by trying. */
 	mutex_lock(&contexts_lock);
+	is_engine = contexts_have_engine(mm);
+	mutex_unlock(&contexts_lock);
 	err = -EBUSY;
-	if (ctx->app_mm)
+	if (ctx->app_mm || is_engine)
 		goto out;
-	list_for_each_entry(other, &contexts, node)
-		if (other->engine_mm == mm)
-			goto out;
 
 	ctx->window_start = how->window_start;
 	ctx->window_end = end;
@@ -183,25 +209,37 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	ctx->fault_around = around;
 
 	/*
-	 * The first registration of an mm takes its mmap_lock: here, where the
-	 * caller is the application itself, and never from a device fault.
+	 * The first interval notifier of an mm takes its mmap_lock, for writing
+	 * and without an end to the wait: here, where the caller waits for
+	 * itself alone, and never in a device fault.
 	 */
-	ctx->app_notifier.ops = &context_app_ops;
-	err = mmu_notifier_register(&ctx->app_notifier, mm);
+	err = mmu_interval_notifier_insert(&ctx->app_notifier, mm, 0, PAGE_SIZE,
+					   &context_app_ops);
 	if (err)
 		goto out;
-	mmgrab(mm);
-	/* Pairs with hmmsvm_context_bound(): who sees app_mm sees all of the above. */
-	smp_store_release(&ctx->app_mm, mm);
-	list_add(&ctx->node, &contexts);
-out:
+
+	mutex_lock(&contexts_lock);
+	if (contexts_have_engine(mm)) {
+		err = -EBUSY;
+	} else {
+		mmgrab(mm);
+		ctx->app_cred = get_current_cred();
+		list_add(&ctx->node, &contexts);
+		/* Pairs with hmmsvm_context_bound(): who sees app_mm sees all of the above. */
+		smp_store_release(&ctx->app_mm, mm);
+	}
 	mutex_unlock(&contexts_lock);
+	if (err)
+		mmu_interval_notifier_remove(&ctx->app_notifier);
+out:
+	mutex_unlock(&ctx->bind_mutex);
 	return err;
 }
 
 /*
  * Whether the caller's parent runs in the application's address space: the
  * application itself, or a helper it made with CLONE_VM to start the engine.
+ * A parent thread that is just exiting speaks through its thread group leader.
  */
 static bool context_is_child(struct hmmsvm_context *ctx)
 {
@@ -209,13 +247,29 @@ static bool context_is_child(struct hmmsvm_context *ctx)
 	struct mm_struct *mm;
 
 	rcu_read_lock();
-	parent = get_task_struct(rcu_dereference(current->real_parent));
-	rcu_read_unlock();
+	parent = rcu_dereference(current->real_parent);
 	mm = get_task_mm(parent);
-	put_task_struct(parent);
+	if (!mm)
+		mm = get_task_mm(parent->group_leader);
+	rcu_read_unlock();
 	if (mm)
-		mmput(mm);
+		mmput_async(mm);
 	return mm && mm == ctx->app_mm;
+}
+
+/*
+ * Whether the caller is still what the application was: a child that gave up
+ * rights must not get at the memory of one that has them.
+ */
+static bool context_same_rights(struct hmmsvm_context *ctx)
+{
+	const struct cred *app = ctx->app_cred, *own = current_cred();
+
+	return app->user_ns == own->user_ns &&
+	       uid_eq(app->uid, own->uid) && uid_eq(app->euid, own->euid) &&
+	       uid_eq(app->suid, own->suid) && gid_eq(app->gid, own->gid) &&
+	       gid_eq(app->egid, own->egid) && gid_eq(app->sgid, own->sgid) &&
+	       cap_issubset(app->cap_permitted, own->cap_permitted);
 }
 
 /* Makes the caller the context's engine. See struct hmmsvm_attach. */
@@ -229,8 +283,11 @@ int hmmsvm_context_attach(struct hmmsvm_context *ctx)
 		return -ENOTCONN;
 	if (READ_ONCE(ctx->app_gone))
 		return -ESRCH;
-	if (!context_is_child(ctx))
+	if (!context_is_child(ctx) || !context_same_rights(ctx))
 		return -EPERM;
+	/* See range_zap(): notifiers of others and the mirror do not go together. */
+	if (mm_has_notifiers(mm))
+		return -EBUSY;
 
 	mutex_lock(&contexts_lock);
 	err = -EBUSY;
@@ -250,7 +307,9 @@ int hmmsvm_context_attach(struct hmmsvm_context *ctx)
 	err = 0;
 out:
 	mutex_unlock(&contexts_lock);
-	if (old)
+	if (old) {
+		hmmsvm_mirror_forget_errors(ctx);
 		mmdrop(old);
+	}
 	return err;
 }

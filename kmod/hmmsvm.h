@@ -19,8 +19,10 @@
  *         engine's page table lock                   i_mmap_rwsem of ctx->inode
  *                                                      engine's page table lock
  *
- * contexts_lock and ctx->range_mutex are taken with no lock of ours and no
- * mmap_lock held. ctx->errors_lock is a leaf.
+ * ctx->bind_mutex and ctx->range_mutex are taken with no lock of ours and no
+ * mmap_lock held; an application's mmap_lock may be taken within bind_mutex.
+ * contexts_lock is a leaf among the sleeping locks (bind_mutex is outside),
+ * ctx->errors_lock and range->streams_lock are leaves altogether.
  */
 #ifndef HMMSVM_KMOD_H
 #define HMMSVM_KMOD_H
@@ -78,9 +80,11 @@ struct hmmsvm_context {
 	struct list_head node;		/* contexts; contexts_lock */
 	struct inode *inode;		/* its i_mapping finds the mirrors */
 
+	struct mutex bind_mutex;	/* serialises hmmsvm_context_bind() */
 	/* Set once by hmmsvm_context_bind(), then constant. */
 	struct mm_struct *app_mm;
-	struct mmu_notifier app_notifier;	/* tells when app_mm ends */
+	const struct cred *app_cred;
+	struct mmu_interval_notifier app_notifier;	/* tells when app_mm ends */
 	unsigned long window_start, window_end;
 	unsigned long va_start, va_end;
 	unsigned int fault_around;	/* pages, a power of two */

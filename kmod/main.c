@@ -189,7 +189,7 @@ static struct miscdevice main_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "hmmsvm",
 	.fops = &main_fops,
-	.mode = 0666,
+	.mode = 0660,
 };
 
 static int __init main_init(void)

@@ -31,6 +31,7 @@
 #include <linux/backing-dev.h>
 #include <linux/file.h>
 #include <linux/hmm.h>
+#include <linux/magic.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -45,6 +46,7 @@ struct mirror_error {
 	struct list_head node;
 	struct task_struct *task;	/* compared only */
 	unsigned long addr;
+	vm_fault_t error;
 };
 
 #define MIRROR_MAX_ERRORS 4096
@@ -71,8 +73,8 @@ struct mirror_fault {
 	unsigned int set, writable, upgraded;
 };
 
-/* Remembers that the fault of this thread at @addr has failed for good. */
-static void mirror_error_put(struct hmmsvm_context *ctx, unsigned long addr)
+/* Remembers that the fault of this thread at @addr has failed for good, and how. */
+static void mirror_error_put(struct hmmsvm_context *ctx, unsigned long addr, vm_fault_t error)
 {
 	struct mirror_error *e, *new = kmalloc_obj(*new, GFP_KERNEL_ACCOUNT);
 
@@ -93,18 +95,19 @@ static void mirror_error_put(struct hmmsvm_context *ctx, unsigned long addr)
 	ctx->nr_errors++;
 found:
 	e->addr = addr;
+	e->error = error;
 	spin_unlock(&ctx->errors_lock);
 	kfree(new);
 }
 
-/* Whether the fault of this thread at @addr has failed, and forgets about it. */
-static bool mirror_error_take(struct hmmsvm_context *ctx, unsigned long addr)
+/* How the fault of this thread at @addr has failed, 0 if it has not; forgets about it. */
+static vm_fault_t mirror_error_take(struct hmmsvm_context *ctx, unsigned long addr)
 {
 	struct mirror_error *e, *found = NULL;
-	bool failed;
+	vm_fault_t error;
 
 	if (likely(!READ_ONCE(ctx->nr_errors)))
-		return false;
+		return 0;
 	spin_lock(&ctx->errors_lock);
 	list_for_each_entry(e, &ctx->errors, node)
 		if (e->task == current) {
@@ -114,29 +117,41 @@ static bool mirror_error_take(struct hmmsvm_context *ctx, unsigned long addr)
 			break;
 		}
 	spin_unlock(&ctx->errors_lock);
-	failed = found && found->addr == addr;
+	error = found && found->addr == addr ? found->error : 0;
 	kfree(found);
-	return failed;
+	return error;
 }
 
-/* Frees what threads that died left behind. Nobody faults any more. */
+/* Frees what threads of a former engine left behind. */
 void hmmsvm_mirror_forget_errors(struct hmmsvm_context *ctx)
 {
 	struct mirror_error *e, *next;
+	LIST_HEAD(errors);
 
-	list_for_each_entry_safe(e, next, &ctx->errors, node)
+	spin_lock(&ctx->errors_lock);
+	list_splice_init(&ctx->errors, &errors);
+	WRITE_ONCE(ctx->nr_errors, 0);
+	spin_unlock(&ctx->errors_lock);
+	list_for_each_entry_safe(e, next, &errors, node)
 		kfree(e);
 }
 
-/* Whether the application's mapping @vma allows the access at all. */
+/* Whether the application's mapping @vma allows the access at all: 0 or an error. */
 static vm_fault_t mirror_check(const struct vm_area_struct *vma, bool write)
 {
 	if (!vma)
 		return VM_FAULT_SIGSEGV;
-	if (!(vma->vm_flags & VM_READ) || (write && !(vma->vm_flags & VM_WRITE)))
+	if (!(vma->vm_flags & VM_READ))
 		return VM_FAULT_SIGSEGV;
-	/* Device memory of others has no pages that could be shown. */
-	if (vma->vm_flags & (VM_IO | VM_PFNMAP))
+	/* Only the CPU's own calls and returns write to a shadow stack. */
+	if (write && (!(vma->vm_flags & VM_WRITE) || (vma->vm_flags & VM_SHADOW_STACK)))
+		return VM_FAULT_SIGSEGV;
+	/* Memory of other devices: no pages to show, or not to be cached as ours would be. */
+	if ((vma->vm_flags & (VM_IO | VM_PFNMAP)) ||
+	    (pgprot_val(vma->vm_page_prot) & _PAGE_CACHE_MASK))
+		return VM_FAULT_SIGBUS;
+	/* Sealed against everyone else, the kernel included. */
+	if (vma->vm_file && file_inode(vma->vm_file)->i_sb->s_magic == SECRETMEM_MAGIC)
 		return VM_FAULT_SIGBUS;
 	return 0;
 }
@@ -154,8 +169,9 @@ static void mirror_fault_extent(struct mirror_fault *f, const struct vm_area_str
 
 /*
  * Reads the application's page table into f->pfns. Returns VM_FAULT_NOPAGE, 0
- * if the page has to be brought in first or the application is busy, or an
- * error if the access is not allowed.
+ * if the page has to be brought in first or the application is busy,
+ * VM_FAULT_RETRY if an invalidation came in between, or an error if the access
+ * is not allowed.
  */
 static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 {
@@ -186,8 +202,10 @@ static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 	hmm.start = f->start;
 	hmm.end = f->end;
 	memset(f->pfns, 0, ((f->end - f->start) >> PAGE_SHIFT) * sizeof(*f->pfns));
-	if (hmm_range_fault(&hmm))
+	if (hmm_range_fault(&hmm)) {
+		ret = VM_FAULT_RETRY;
 		goto out;
+	}
 
 	pfn = f->pfns[(f->addr - f->start) >> PAGE_SHIFT];
 	if ((pfn & HMM_PFN_VALID) && (!f->write || (pfn & HMM_PFN_WRITE)))
@@ -211,7 +229,8 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 	write = f->write && (hmm_pfn & HMM_PFN_WRITE) &&
 		(addr == f->addr || f->spread_writable);
 
-	if (!pte_none(old)) {
+	/* What is neither present nor none is a marker, of no meaning here. */
+	if (pte_present(old)) {
 		/* As long as the sequence holds, nobody has changed the page. */
 		if (!write || pte_write(old) || WARN_ON_ONCE(pte_pfn(old) != pfn))
 			return 0;
@@ -278,6 +297,8 @@ static vm_fault_t mirror_insert(struct mirror_fault *f)
 
 	for (tries = 0; tries < MIRROR_TRIES; tries++) {
 		ret = mirror_snapshot(f);
+		if (ret == VM_FAULT_RETRY)
+			continue;
 		if (ret != VM_FAULT_NOPAGE)
 			return ret;
 		err = mirror_set(f);
@@ -325,30 +346,74 @@ static void mirror_bring_in_ahead(struct hmmsvm_context *ctx, struct hmmsvm_rang
 }
 
 /*
- * Phase two: faults the page in on the application's side, with no lock of the
- * engine held. Waiting ends with a fatal signal. Returns 0 or an error; it is
- * for the next try to report it, as the core expects nothing but a retry now.
+ * Whether the page that was just faulted in is one that can be shown: a mixed
+ * mapping of a driver may have entries without a page.
  */
-static int mirror_bring_in(struct hmmsvm_context *ctx, unsigned long addr, bool write,
-			   unsigned long *pfns)
+static bool mirror_has_page(struct hmmsvm_context *ctx, struct hmmsvm_range *range,
+			    unsigned long addr)
+{
+	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, addr);
+	unsigned long pfn = 0;
+	struct hmm_range hmm = {
+		.notifier = &range->notifier,
+		.start = addr,
+		.end = addr + PAGE_SIZE,
+		.hmm_pfns = &pfn,
+	};
+
+	if (!vma || !(vma->vm_flags & VM_MIXEDMAP))
+		return true;
+	hmm.notifier_seq = mmu_interval_read_begin(&range->notifier);
+	return hmm_range_fault(&hmm) || !(pfn & HMM_PFN_ERROR);
+}
+
+/*
+ * Phase two: faults the page in on the application's side, with no lock of the
+ * engine held. Waiting ends with a fatal signal. Returns 0 or how the fault
+ * fails; it is for the next try to report it, as the core expects nothing but
+ * a retry now.
+ */
+static vm_fault_t mirror_bring_in(struct hmmsvm_context *ctx, unsigned long addr, bool write,
+				  unsigned long *pfns)
 {
 	struct mm_struct *mm = ctx->app_mm;
 	struct hmmsvm_range *range;
 	bool unlocked = false;
+	vm_fault_t ret;
 	int err;
 
-	range = hmmsvm_range_get(ctx, addr);
-	if (IS_ERR(range))
-		return PTR_ERR(range);
 	if (mmap_read_lock_killable(mm))
-		return -EINTR;
+		return 0;
+	/* First, so that a wild address leaves nothing behind. */
+	ret = mirror_check(vma_lookup(mm, addr), write);
+	if (ret)
+		goto out;
+
+	range = hmmsvm_range_find(ctx, addr);
+	if (!range) {
+		mmap_read_unlock(mm);
+		range = hmmsvm_range_get(ctx, addr);
+		if (IS_ERR(range))
+			return PTR_ERR(range) == -EINTR ? 0 : VM_FAULT_SIGBUS;
+		if (mmap_read_lock_killable(mm))
+			return 0;
+	}
+
 	hmmsvm_count(ctx, app_faults);
 	err = fixup_user_fault(mm, addr, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0),
 			       &unlocked);
-	if (!err)
+	if (!err && !mirror_has_page(ctx, range, addr))
+		err = -EFAULT;
+	if (!err) {
 		mirror_bring_in_ahead(ctx, range, addr, write, pfns);
+	} else if (err != -EINTR) {
+		ret = mirror_check(vma_lookup(mm, addr), write);
+		if (!ret)
+			ret = VM_FAULT_SIGBUS;
+	}
+out:
 	mmap_read_unlock(mm);
-	return err;
+	return ret;
 }
 
 /* A device fault, from beginning to end; see the top of the file. */
@@ -365,11 +430,10 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	};
 	ktime_t begin = ktime_get();
 	struct file *file = NULL;
-	bool has_failed;
-	vm_fault_t ret;
-	int err;
+	vm_fault_t ret, error;
 
-	if (!mmget_not_zero(ctx->app_mm)) {
+	/* A copy of the mapping in another process is not the engine's. */
+	if (vma->vm_mm != READ_ONCE(ctx->engine_mm) || !mmget_not_zero(ctx->app_mm)) {
 		ret = VM_FAULT_SIGBUS;
 		goto failed;
 	}
@@ -378,14 +442,16 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	if (!f.pfns)
 		goto out;
 
-	has_failed = mirror_error_take(ctx, f.addr);
+	error = mirror_error_take(ctx, f.addr);
 	ret = mirror_insert(&f);
 	if (ret)
 		goto out;
 
-	/* The snapshot comes first, as it may say better what is wrong. */
-	ret = VM_FAULT_SIGBUS;
-	if (has_failed || !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+	/* Only now, as the page may have come meanwhile. */
+	ret = error;
+	if (!ret && !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		ret = VM_FAULT_SIGBUS;
+	if (ret)
 		goto out;
 	hmmsvm_count(ctx, retries);
 	ret = VM_FAULT_RETRY;
@@ -395,9 +461,9 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	/* Without the lock only the file keeps the context. */
 	file = get_file(vma->vm_file);
 	release_fault_lock(vmf);
-	err = mirror_bring_in(ctx, f.addr, write, f.pfns);
-	if (err && err != -EINTR)
-		mirror_error_put(ctx, f.addr);
+	error = mirror_bring_in(ctx, f.addr, write, f.pfns);
+	if (error)
+		mirror_error_put(ctx, f.addr, error);
 out:
 	kfree(f.pfns);
 	mmput_async(ctx->app_mm);
@@ -465,15 +531,20 @@ int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma)
 {
 	if (!hmmsvm_context_bound(ctx) || !hmmsvm_context_is_engine(ctx))
 		return -EPERM;
+	if (mm_has_notifiers(vma->vm_mm))
+		return -EBUSY;
 	if (!(vma->vm_flags & VM_SHARED) || !(vma->vm_flags & VM_READ) ||
 	    !(vma->vm_flags & VM_WRITE) || vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT ||
 	    vma->vm_start < ctx->va_start || vma->vm_end > ctx->va_end ||
 	    (vma->vm_start < ctx->window_end && vma->vm_end > ctx->window_start))
 		return -EINVAL;
 
-	/* The node may lie on a file system mounted noexec: kernels are run all the same. */
-	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP | VM_NORESERVE |
-			  VM_EXEC | VM_MAYEXEC);
+	/*
+	 * The node may lie on a file system mounted noexec: kernels are run all
+	 * the same. VM_IO keeps MADV_DOFORK from undoing VM_DONTCOPY.
+	 */
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP |
+			  VM_NORESERVE | VM_EXEC | VM_MAYEXEC);
 	vma->vm_ops = &mirror_vm_ops;
 	vma->vm_private_data = ctx;
 	return 0;

@@ -45,7 +45,11 @@ static void range_zap(struct hmmsvm_range *range, unsigned long start, unsigned 
 	 * to it), so that no callback of ours runs for it; and nobody who
 	 * holds our inode's i_mmap_rwsem waits for memory, an mmap_lock or a
 	 * range->lock: mmap(), munmap() and exit of the engine take it around
-	 * linking and unlinking the mapping only.
+	 * linking and unlinking the mapping only. The one exception is
+	 * mm_take_all_locks(), if the engine registers a notifier for its own
+	 * mm after it has mapped the mirror, with another driver: our engine
+	 * has no such descriptor, an attach with one is refused, and the node
+	 * is not for everybody.
 	 */
 	lockdep_off();
 	unmap_mapping_range(range->ctx->inode->i_mapping, start, end - start, 1);
@@ -110,8 +114,8 @@ struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long 
 	if (range)
 		return range;
 
-	might_sleep();
-	mutex_lock(&ctx->range_mutex);
+	if (mutex_lock_killable(&ctx->range_mutex))
+		return ERR_PTR(-EINTR);
 	range = hmmsvm_range_find(ctx, addr);
 	if (range)
 		goto out;
@@ -125,7 +129,7 @@ struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long 
 	init_rwsem(&range->lock);
 	spin_lock_init(&range->streams_lock);
 
-	/* The context's own notifier has registered the mm: this takes no mmap_lock. */
+	/* Not the first of its mm, that is the context's own: so this takes no mmap_lock. */
 	err = mmu_interval_notifier_insert(&range->notifier, ctx->app_mm, range->start,
 					   HMMSVM_RANGE_SIZE, &range_ops);
 	if (err)

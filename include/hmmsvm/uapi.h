@@ -97,8 +97,10 @@ struct hmmsvm_create {
  * permissions, and a forked child does not inherit it.
  *
  * Errors: ENOTCONN no context yet; EPERM the caller's parent process does not
- * run in the application's address space; EBUSY there is an engine, or the caller is itself an
- * application; ESRCH the application is gone.
+ * run in the application's address space, or the caller has not the user,
+ * groups and capabilities that the application had when it made the context;
+ * EBUSY there is an engine, the caller is itself an application, or another
+ * driver watches its address space (KVM, a GPU); ESRCH the application is gone.
  */
 struct hmmsvm_attach {
 	__u32 size;

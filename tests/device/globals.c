@@ -2,7 +2,7 @@
 /* globals.c - the device reads .rodata, and reads and writes .data and .bss */
 #include "agent.h"
 
-static const volatile uint64_t constant[512] __attribute__((aligned(4096))) = {17, 18};
+static const uint64_t constant[512] __attribute__((aligned(4096))) = {17, 18};
 static volatile uint64_t data[512] __attribute__((aligned(4096))) = {27, 28};
 static volatile uint64_t bss[512] __attribute__((aligned(4096)));
 
@@ -12,7 +12,7 @@ int main(void)
     struct agent a;
 
     agent_open(&a, &h);
-    CHECK_EQ(agent_read(&a, (volatile void *)&constant[1]), 18);
+    CHECK_EQ(agent_read(&a, (volatile void *)(uintptr_t)&constant[1]), 18);
     AGENT_FAULTS(&h, 1);
 
     CHECK_EQ(agent_read(&a, &data[1]), 28);
