@@ -147,6 +147,20 @@ out:
     return cpus;
 }
 
+/* The processor's name: pocl puts the device's and LLVM's name for it in front. */
+static const char *processor_name(cl_device_id device)
+{
+    const char *name = device->long_name != NULL ? device->long_name : "CPU";
+    size_t len = strlen(DEVICE_NAME "-");
+
+    if (strncmp(name, DEVICE_NAME "-", len) == 0)
+        name += len;
+    len = device->llvm_cpu != NULL ? strlen(device->llvm_cpu) : 0;
+    if (len > 0 && strncmp(name, device->llvm_cpu, len) == 0 && name[len] == '-')
+        name += len + 1;
+    return name;
+}
+
 /* Opens the device. Returns how many there are: 0, with a message, or 1. */
 static unsigned int hmm_probe(struct pocl_device_ops *ops)
 {
@@ -199,7 +213,7 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
     unsigned cpus = describe_topology(memory, sizeof(memory));
     if (asprintf(&name, DEVICE_NAME " (%s mode, %u worker%s, %s, %s)",
                  hmmsvm_mode_name(d->info.mode), d->info.workers, d->info.workers == 1 ? "" : "s",
-                 memory, device->long_name != NULL ? device->long_name : "CPU") < 0)
+                 memory, processor_name(device)) < 0)
         return CL_OUT_OF_HOST_MEMORY;
     device->long_name = name;
     POCL_MSG_PRINT_GENERAL("hmm: %s mode (%s), %u workers for %u CPUs, %s\n",

@@ -298,11 +298,13 @@ void hmm_submit(_cl_command_node *node, cl_command_queue cq)
     bool built = true;
 
     (void)cq;
-    if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node)
-        && !hmm_device.lost) {
-        POCL_UNLOCK_OBJ(event);
-        built = hmm_kernel_prepare(node) == 0;
-        POCL_LOCK_OBJ(event);
+    if (node->type == CL_COMMAND_NDRANGE_KERNEL) {
+        node->command.run.device_data = NULL;
+        if (!is_host_kernel(node) && !hmm_device.lost) {
+            POCL_UNLOCK_OBJ(event);
+            built = hmm_kernel_prepare(node) == 0;
+            POCL_LOCK_OBJ(event);
+        }
     }
 
     node->state = POCL_COMMAND_READY;
