@@ -16,8 +16,8 @@
 
 #define BLOCKS 4
 #define PAGES (BLOCKS * 512u)
-#define GROUPS 64
-#define ROUNDS 1500u
+#define GROUPS 16
+#define ROUNDS 1000u
 #define HOST_THREADS 2
 
 #ifndef MADV_COLLAPSE
@@ -58,6 +58,7 @@ static void *host_adds(void *arg)
     while (!harness_get(&stop)) {
         add_all(memory, 1000, *total + 77);
         *total += 1000;
+        usleep(1000);
     }
     return NULL;
 }
@@ -93,7 +94,7 @@ static void *reclaim_thread(void *arg)
         /* Splits it: a change of the mapping in the middle, and back. */
         splits += !madvise(block + 512 * 100, HARNESS_PAGE, MADV_NOHUGEPAGE);
         splits += !madvise(block + 512 * 100, HARNESS_PAGE, MADV_HUGEPAGE);
-        usleep(500);
+        usleep(3000);
     }
     return NULL;
 }
@@ -111,7 +112,7 @@ static void *move_thread(void *arg)
         }
         /* Node 1 may not exist; then this only looks pages up. */
         moves += syscall(SYS_move_pages, 0, 64ul, pages, nodes, status, 2) >= 0;
-        usleep(500);
+        usleep(3000);
     }
     return NULL;
 }
