@@ -779,6 +779,12 @@ int guest_run(const struct guest_options *o, char **argv, char **env)
 
         if (!path)
             cli_die("cannot share %s: %s", o->shares.items[i], strerror(errno));
+        /* What lies in the current folder is shared with it. */
+        if (strcmp(cwd, "/") && !strncmp(path, cwd, strlen(cwd)) &&
+            (path[strlen(cwd)] == '/' || !path[strlen(cwd)])) {
+            free(path);
+            continue;
+        }
         cli_strings_add(&shares, path);
     }
     for (i = 0; i < shares.count; i++) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -132,6 +133,27 @@ void cli_environment(void)
     free(engine);
 }
 
+/*
+ * The guest forgets what it writes, and building kernels is slow under emulation: pocl's cache of
+ * built kernels is kept outside and shared with it.
+ */
+static void guest_kernel_cache(struct guest_options *o)
+{
+    const char *folder = getenv("POCL_CACHE_DIR");
+    char *ours;
+
+    if (folder && *folder) {
+        if (!access(folder, W_OK))
+            cli_strings_add(&o->shares, cli_format("%s", folder));
+        return;
+    }
+    ours = cli_format("%s/guest-kernels", cli_cache());
+    if (mkdir(ours, 0755) && errno != EEXIST)
+        cli_die("cannot create %s: %s", ours, strerror(errno));
+    environment_default("POCL_CACHE_DIR", ours);
+    cli_strings_add(&o->shares, ours);
+}
+
 /* The guest is another machine: only what concerns OpenCL, plus what every program expects. */
 static bool environment_passes(const char *entry, const struct cli_strings *asked)
 {
@@ -184,6 +206,7 @@ int cli_run(int argc, char **argv)
         return errno == ENOENT ? CLI_NOT_FOUND : CLI_NOT_RUNNABLE;
     }
 
+    guest_kernel_cache(&run.options);
     for (i = 0; environ[i]; i++)
         if (environment_passes(environ[i], &run.env))
             cli_strings_add(&env, environ[i]);
