@@ -242,10 +242,11 @@ static void launch_sleep(struct hmmsvm_device *dev, uint32_t seen, bool outstand
 
     if (dev->config.spin && outstanding) {
         uint64_t start = ring_ticks();
+        uint32_t turn = 0;
 
         while (atomic_load_explicit(&ring->completed, memory_order_relaxed) == seen &&
                ring_ticks() - start < RING_SPIN_TICKS)
-            ring_relax();
+            ring_relax(turn++);
     }
     if (deadline != UINT64_MAX) {
         uint64_t now = ring_now_ns();

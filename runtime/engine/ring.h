@@ -34,6 +34,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -134,14 +135,24 @@ struct ring {
 /* Spinning ends after this many ticks of the time stamp counter: 15 to 30 us. */
 #define RING_SPIN_TICKS 60000u
 
+/* About a microsecond. */
+#define RING_YIELD_TURNS 32u
+
 static inline uint64_t ring_ticks(void)
 {
     return __builtin_ia32_rdtsc();
 }
 
-static inline void ring_relax(void)
+/*
+ * Turn number @turn of a spin. Now and then the CPU is offered to others: there are as many workers
+ * as CPUs, so the thread whose work is waited for may itself be waiting for this one.
+ */
+static inline void ring_relax(uint32_t turn)
 {
-    __builtin_ia32_pause();
+    if (turn % RING_YIELD_TURNS == RING_YIELD_TURNS - 1)
+        sched_yield();
+    else
+        __builtin_ia32_pause();
 }
 
 static inline uint64_t ring_now_ns(void)

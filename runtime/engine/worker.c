@@ -260,14 +260,14 @@ static void worker_spin(struct ring *ring)
 {
     uint32_t bell = atomic_load(&ring->bell);
     uint64_t start = ring_ticks();
-    uint32_t none = 0;
+    uint32_t none = 0, turn = 0;
 
     if (!ring->spin || !atomic_compare_exchange_strong(&ring->spinners, &none, 1))
         return;
     if (atomic_load(&ring->head) == atomic_load(&ring->tail))
         while (atomic_load_explicit(&ring->bell, memory_order_relaxed) == bell &&
                ring_ticks() - start < RING_SPIN_TICKS)
-            ring_relax();
+            ring_relax(turn++);
     atomic_store(&ring->spinners, 0);
 }
 
