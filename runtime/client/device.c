@@ -175,12 +175,6 @@ static int device_check_version(struct hmmsvm_device *dev)
     return 0;
 }
 
-static void *device_map_nothing(uint64_t at, uint64_t len, int flags)
-{
-    return mmap((void *)(uintptr_t)at, len, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
-}
-
 /* Reserves the addresses that the engine is to have for itself. */
 static int device_reserve_window(struct hmmsvm_device *dev)
 {
@@ -192,18 +186,20 @@ static int device_reserve_window(struct hmmsvm_device *dev)
     for (uint64_t len = WINDOW_MAX; len >= WINDOW_MIN && len >= need; len /= 4) {
         void *p = MAP_FAILED;
 
-        /* One of the good places, else any. */
-        for (unsigned i = 0; i < WINDOW_TRIES && p == MAP_FAILED; i++) {
+        /*
+         * One of the good places, else any. A hint is no more than that, but
+         * MAP_FIXED_NOREPLACE is misread by what intercepts mmap() in a program
+         * built with a sanitizer.
+         */
+        for (unsigned i = 0; i <= WINDOW_TRIES; i++) {
             uint64_t at = WINDOW_BASE + (slot + i) % WINDOW_SLOTS * WINDOW_STEP;
 
-            p = device_map_nothing(at, len, MAP_FIXED_NOREPLACE);
-            if (p != MAP_FAILED && (uint64_t)(uintptr_t)p != at) {
-                munmap(p, len); /* a kernel that does not know the flag */
-                p = MAP_FAILED;
-            }
+            p = mmap((void *)(uintptr_t)at, len, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            if (p == MAP_FAILED || (uint64_t)(uintptr_t)p == at || i == WINDOW_TRIES)
+                break;
+            munmap(p, len);
         }
-        if (p == MAP_FAILED)
-            p = device_map_nothing(0, len, 0);
         if (p == MAP_FAILED)
             continue;
         madvise(p, len, MADV_DONTFORK);
