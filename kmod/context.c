@@ -98,8 +98,8 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	xa_init(&ctx->ranges);
 	mutex_init(&ctx->bind_mutex);
 	mutex_init(&ctx->range_mutex);
-	spin_lock_init(&ctx->errors_lock);
-	INIT_LIST_HEAD(&ctx->errors);
+	spin_lock_init(&ctx->pending_lock);
+	INIT_LIST_HEAD(&ctx->pending);
 	init_waitqueue_head(&ctx->poll_wait);
 	file->f_mapping = inode->i_mapping;
 	return ctx;
@@ -123,7 +123,7 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 	}
 	if (ctx->engine_mm)
 		mmdrop(ctx->engine_mm);
-	hmmsvm_mirror_forget_errors(ctx);
+	hmmsvm_mirror_forget_pending(ctx);
 	iput(ctx->inode);
 	simple_release_fs(&contexts_mount, &contexts_mount_count);
 	kfree(ctx);
@@ -308,7 +308,7 @@ int hmmsvm_context_attach(struct hmmsvm_context *ctx)
 out:
 	mutex_unlock(&contexts_lock);
 	if (old) {
-		hmmsvm_mirror_forget_errors(ctx);
+		hmmsvm_mirror_forget_pending(ctx);
 		mmdrop(old);
 	}
 	return err;

@@ -22,7 +22,7 @@
  * ctx->bind_mutex and ctx->range_mutex are taken with no lock of ours and no
  * mmap_lock held; an application's mmap_lock may be taken within bind_mutex.
  * contexts_lock is a leaf among the sleeping locks (bind_mutex is outside),
- * ctx->errors_lock and range->streams_lock are leaves altogether.
+ * ctx->pending_lock and range->streams_lock are leaves altogether.
  */
 #ifndef HMMSVM_KMOD_H
 #define HMMSVM_KMOD_H
@@ -94,9 +94,9 @@ struct hmmsvm_context {
 	struct xarray ranges;		/* address >> HMMSVM_RANGE_SHIFT */
 	struct mutex range_mutex;	/* adds to ranges */
 
-	spinlock_t errors_lock;		/* errors, nr_errors */
-	struct list_head errors;
-	unsigned int nr_errors;
+	spinlock_t pending_lock;	/* pending, nr_pending */
+	struct list_head pending;
+	unsigned int nr_pending;
 
 	bool app_gone;
 	wait_queue_head_t poll_wait;
@@ -141,7 +141,7 @@ bool hmmsvm_context_is_party(struct hmmsvm_context *ctx);
 
 /* mirror.c */
 int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma);
-void hmmsvm_mirror_forget_errors(struct hmmsvm_context *ctx);
+void hmmsvm_mirror_forget_pending(struct hmmsvm_context *ctx);
 
 /* range.c */
 struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long addr);

@@ -10,9 +10,12 @@
  *           (nothing is faulted in), and set the engine's entries from it, if
  *           no invalidation came in between. This alone is the common case.
  *  bring in Where the snapshot does not allow the access, or the lock was
- *           taken: drop the engine's lock, fault the page in on the
- *           application's side as its own access would, and have the core
- *           start the fault over (VM_FAULT_RETRY).
+ *           taken: drop the engine's lock, wait for the application's, fault
+ *           the page in on its side as its own access would, take a snapshot,
+ *           leave it for the thread, and have the core start the fault over
+ *           (VM_FAULT_RETRY). It then begins with that snapshot and needs the
+ *           application's lock no more: however busy that is, a fault that
+ *           has waited for it once gets on, unless the page itself changed.
  *
  * Entries are ordinary PFNs without a reference to their pages: what keeps a
  * page is the application's own mapping, and nobody takes that away without
@@ -41,15 +44,7 @@
 #include "compat.h"
 #include "hmmsvm.h"
 
-/* What a thread must be told when its fault starts over. */
-struct mirror_error {
-	struct list_head node;
-	struct task_struct *task;	/* compared only */
-	unsigned long addr;
-	vm_fault_t error;
-};
-
-#define MIRROR_MAX_ERRORS 4096
+#define MIRROR_MAX_PENDING 4096
 
 /* Snapshots are repeated so often for an invalidation before giving way to it. */
 #define MIRROR_TRIES 3
@@ -57,7 +52,8 @@ struct mirror_error {
 /* One device fault. */
 struct mirror_fault {
 	struct hmmsvm_context *ctx;
-	struct vm_area_struct *vma;	/* the engine's */
+	struct vm_area_struct *vma;	/* the engine's; NULL while it is unlocked */
+	unsigned long vma_start, vma_end;
 	unsigned long addr;		/* of the page */
 	bool write;
 
@@ -73,67 +69,81 @@ struct mirror_fault {
 	unsigned int set, writable, upgraded;
 };
 
-/* Remembers that the fault of this thread at @addr has failed for good, and how. */
-static void mirror_error_put(struct hmmsvm_context *ctx, unsigned long addr, vm_fault_t error)
-{
-	struct mirror_error *e, *new = kmalloc_obj(*new, GFP_KERNEL_ACCOUNT);
+/*
+ * What the second phase leaves for the thread when its fault starts over: how
+ * it fails, or a snapshot to go on with.
+ */
+struct mirror_pending {
+	struct list_head node;
+	struct task_struct *task;	/* compared only */
+	vm_fault_t error;
+	struct mirror_fault fault;	/* its pfns are the entry's */
+};
 
-	/* Without memory the fault just starts over and fails again. */
-	spin_lock(&ctx->errors_lock);
-	list_for_each_entry(e, &ctx->errors, node)
-		if (e->task == current)
-			goto found;
-	if (!new || ctx->nr_errors >= MIRROR_MAX_ERRORS) {
-		spin_unlock(&ctx->errors_lock);
-		kfree(new);
-		return;
-	}
-	e = new;
-	new = NULL;
-	e->task = current;
-	list_add(&e->node, &ctx->errors);
-	ctx->nr_errors++;
-found:
-	e->addr = addr;
-	e->error = error;
-	spin_unlock(&ctx->errors_lock);
-	kfree(new);
+static void mirror_pending_free(struct mirror_pending *p)
+{
+	if (p)
+		kfree(p->fault.pfns);
+	kfree(p);
 }
 
-/* How the fault of this thread at @addr has failed, 0 if it has not; forgets about it. */
-static vm_fault_t mirror_error_take(struct hmmsvm_context *ctx, unsigned long addr)
+/* Takes what is left for this thread; NULL if nothing is. The caller frees it. */
+static struct mirror_pending *mirror_pending_take(struct hmmsvm_context *ctx)
 {
-	struct mirror_error *e, *found = NULL;
-	vm_fault_t error;
+	struct mirror_pending *p, *found = NULL;
 
-	if (likely(!READ_ONCE(ctx->nr_errors)))
-		return 0;
-	spin_lock(&ctx->errors_lock);
-	list_for_each_entry(e, &ctx->errors, node)
-		if (e->task == current) {
-			found = e;
-			list_del(&e->node);
-			WRITE_ONCE(ctx->nr_errors, ctx->nr_errors - 1);
+	if (likely(!READ_ONCE(ctx->nr_pending)))
+		return NULL;
+	spin_lock(&ctx->pending_lock);
+	list_for_each_entry(p, &ctx->pending, node)
+		if (p->task == current) {
+			found = p;
+			list_del(&p->node);
+			WRITE_ONCE(ctx->nr_pending, ctx->nr_pending - 1);
 			break;
 		}
-	spin_unlock(&ctx->errors_lock);
-	error = found && found->addr == addr ? found->error : 0;
-	kfree(found);
-	return error;
+	spin_unlock(&ctx->pending_lock);
+	return found;
 }
 
-/* Frees what threads of a former engine left behind. */
-void hmmsvm_mirror_forget_errors(struct hmmsvm_context *ctx)
+/*
+ * Leaves @error, or the snapshot in @f whose pfns it takes over, for this
+ * thread, which has nothing left for it yet. Without memory the fault just
+ * starts over.
+ */
+static void mirror_pending_put(struct mirror_fault *f, vm_fault_t error)
 {
-	struct mirror_error *e, *next;
-	LIST_HEAD(errors);
+	struct mirror_pending *p = kmalloc_obj(*p, GFP_KERNEL_ACCOUNT);
+	struct hmmsvm_context *ctx = f->ctx;
 
-	spin_lock(&ctx->errors_lock);
-	list_splice_init(&ctx->errors, &errors);
-	WRITE_ONCE(ctx->nr_errors, 0);
-	spin_unlock(&ctx->errors_lock);
-	list_for_each_entry_safe(e, next, &errors, node)
-		kfree(e);
+	if (!p)
+		return;
+	p->task = current;
+	p->error = error;
+	p->fault = *f;
+	f->pfns = NULL;
+	spin_lock(&ctx->pending_lock);
+	if (ctx->nr_pending < MIRROR_MAX_PENDING) {
+		list_add(&p->node, &ctx->pending);
+		WRITE_ONCE(ctx->nr_pending, ctx->nr_pending + 1);
+		p = NULL;
+	}
+	spin_unlock(&ctx->pending_lock);
+	mirror_pending_free(p);
+}
+
+/* Frees what was left for threads of a former engine. */
+void hmmsvm_mirror_forget_pending(struct hmmsvm_context *ctx)
+{
+	struct mirror_pending *p, *next;
+	LIST_HEAD(pending);
+
+	spin_lock(&ctx->pending_lock);
+	list_splice_init(&ctx->pending, &pending);
+	WRITE_ONCE(ctx->nr_pending, 0);
+	spin_unlock(&ctx->pending_lock);
+	list_for_each_entry_safe(p, next, &pending, node)
+		mirror_pending_free(p);
 }
 
 /* Whether the application's mapping @vma allows the access at all: 0 or an error. */
@@ -163,33 +173,28 @@ static void mirror_fault_extent(struct mirror_fault *f, const struct vm_area_str
 
 	f->start = f->addr & ~(size - 1);
 	f->end = f->start + size;
-	f->start = max3(f->start, app_vma->vm_start, f->vma->vm_start);
-	f->end = min3(f->end, app_vma->vm_end, f->vma->vm_end);
+	f->start = max3(f->start, app_vma->vm_start, f->vma_start);
+	f->end = min3(f->end, app_vma->vm_end, f->vma_end);
 }
 
 /*
- * Reads the application's page table into f->pfns. Returns VM_FAULT_NOPAGE, 0
- * if the page has to be brought in first or the application is busy,
+ * Reads the application's page table into f->pfns, with its mmap_lock held.
+ * Returns VM_FAULT_NOPAGE, 0 if the page has to be brought in first,
  * VM_FAULT_RETRY if an invalidation came in between, or an error if the access
  * is not allowed.
  */
 static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 {
 	struct hmmsvm_context *ctx = f->ctx;
-	struct mm_struct *mm = ctx->app_mm;
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, f->addr);
 	struct hmm_range hmm = { .hmm_pfns = f->pfns };
 	unsigned long pfn;
 	vm_fault_t ret;
 
-	f->range = hmmsvm_range_find(ctx, f->addr);
-	if (!f->range || !mmap_read_trylock(mm))
-		return 0;
-
-	vma = vma_lookup(mm, f->addr);
+	mmap_assert_locked(ctx->app_mm);
 	ret = mirror_check(vma, f->write);
 	if (ret)
-		goto out;
+		return ret;
 
 	mirror_fault_extent(f, vma);
 	/* Every write to a shared file has to be announced page by page. */
@@ -202,17 +207,13 @@ static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 	hmm.start = f->start;
 	hmm.end = f->end;
 	memset(f->pfns, 0, ((f->end - f->start) >> PAGE_SHIFT) * sizeof(*f->pfns));
-	if (hmm_range_fault(&hmm)) {
-		ret = VM_FAULT_RETRY;
-		goto out;
-	}
+	if (hmm_range_fault(&hmm))
+		return VM_FAULT_RETRY;
 
 	pfn = f->pfns[(f->addr - f->start) >> PAGE_SHIFT];
 	if ((pfn & HMM_PFN_VALID) && (!f->write || (pfn & HMM_PFN_WRITE)))
-		ret = VM_FAULT_NOPAGE;
-out:
-	mmap_read_unlock(mm);
-	return ret;
+		return VM_FAULT_NOPAGE;
+	return 0;
 }
 
 /* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
@@ -285,33 +286,62 @@ static int mirror_set(struct mirror_fault *f)
 	return err;
 }
 
+/* Sets the entries and counts them. Returns as mirror_set(). */
+static int mirror_set_counted(struct mirror_fault *f)
+{
+	int err = mirror_set(f);
+
+	hmmsvm_count_add(f->ctx, pages_mirrored, f->set);
+	hmmsvm_count_add(f->ctx, pages_writable, f->writable);
+	hmmsvm_count_add(f->ctx, pages_upgraded, f->upgraded);
+	return err;
+}
+
 /*
  * Phase one. Returns VM_FAULT_NOPAGE, an error, or 0 if the page has to be
  * brought in.
  */
 static vm_fault_t mirror_insert(struct mirror_fault *f)
 {
-	struct hmmsvm_context *ctx = f->ctx;
+	struct mm_struct *mm = f->ctx->app_mm;
 	vm_fault_t ret;
 	int tries, err;
 
+	f->range = hmmsvm_range_find(f->ctx, f->addr);
+	if (!f->range)
+		return 0;
 	for (tries = 0; tries < MIRROR_TRIES; tries++) {
+		if (!mmap_read_trylock(mm))
+			return 0;
 		ret = mirror_snapshot(f);
+		mmap_read_unlock(mm);
 		if (ret == VM_FAULT_RETRY)
 			continue;
 		if (ret != VM_FAULT_NOPAGE)
 			return ret;
-		err = mirror_set(f);
-		if (!err) {
-			hmmsvm_count_add(ctx, pages_mirrored, f->set);
-			hmmsvm_count_add(ctx, pages_writable, f->writable);
-			hmmsvm_count_add(ctx, pages_upgraded, f->upgraded);
+		err = mirror_set_counted(f);
+		if (!err)
 			return VM_FAULT_NOPAGE;
-		}
 		if (err != -EAGAIN)
 			return VM_FAULT_OOM;
 	}
 	return 0;
+}
+
+/* Goes on with the snapshot that phase two left. Returns as mirror_insert(). */
+static vm_fault_t mirror_insert_pending(struct mirror_fault *f, struct mirror_pending *p)
+{
+	struct mirror_fault *g = &p->fault;
+	int err;
+
+	if (p->error || !g->pfns || g->addr != f->addr || g->write != f->write ||
+	    g->start < f->vma_start || g->end > f->vma_end)
+		return 0;
+	g->vma = f->vma;
+	err = mirror_set_counted(g);
+	if (err && err != -EAGAIN)
+		return VM_FAULT_OOM;
+	return err ? 0 : VM_FAULT_NOPAGE;
 }
 
 /*
@@ -369,51 +399,56 @@ static bool mirror_has_page(struct hmmsvm_context *ctx, struct hmmsvm_range *ran
 
 /*
  * Phase two: faults the page in on the application's side, with no lock of the
- * engine held. Waiting ends with a fatal signal. Returns 0 or how the fault
- * fails; it is for the next try to report it, as the core expects nothing but
- * a retry now.
+ * engine held, and takes a snapshot. Waiting ends with a fatal signal. Leaves
+ * for the thread how the fault fails or what it goes on with, as the core
+ * expects nothing but a retry now.
  */
-static vm_fault_t mirror_bring_in(struct hmmsvm_context *ctx, unsigned long addr, bool write,
-				  unsigned long *pfns)
+static void mirror_bring_in(struct mirror_fault *f)
 {
+	struct hmmsvm_context *ctx = f->ctx;
 	struct mm_struct *mm = ctx->app_mm;
-	struct hmmsvm_range *range;
-	bool unlocked = false;
-	vm_fault_t ret;
+	bool unlocked = false, ready = false;
+	vm_fault_t error;
 	int err;
 
+	f->vma = NULL;
 	if (mmap_read_lock_killable(mm))
-		return 0;
+		return;
 	/* First, so that a wild address leaves nothing behind. */
-	ret = mirror_check(vma_lookup(mm, addr), write);
-	if (ret)
+	error = mirror_check(vma_lookup(mm, f->addr), f->write);
+	if (error)
 		goto out;
 
-	range = hmmsvm_range_find(ctx, addr);
-	if (!range) {
+	f->range = hmmsvm_range_find(ctx, f->addr);
+	if (!f->range) {
 		mmap_read_unlock(mm);
-		range = hmmsvm_range_get(ctx, addr);
-		if (IS_ERR(range))
-			return PTR_ERR(range) == -EINTR ? 0 : VM_FAULT_SIGBUS;
+		f->range = hmmsvm_range_get(ctx, f->addr);
+		if (IS_ERR(f->range)) {
+			if (PTR_ERR(f->range) != -EINTR)
+				mirror_pending_put(f, VM_FAULT_SIGBUS);
+			return;
+		}
 		if (mmap_read_lock_killable(mm))
-			return 0;
+			return;
 	}
 
 	hmmsvm_count(ctx, app_faults);
-	err = fixup_user_fault(mm, addr, FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0),
+	err = fixup_user_fault(mm, f->addr, FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
 			       &unlocked);
-	if (!err && !mirror_has_page(ctx, range, addr))
+	if (!err && !mirror_has_page(ctx, f->range, f->addr))
 		err = -EFAULT;
 	if (!err) {
-		mirror_bring_in_ahead(ctx, range, addr, write, pfns);
+		mirror_bring_in_ahead(ctx, f->range, f->addr, f->write, f->pfns);
+		ready = mirror_snapshot(f) == VM_FAULT_NOPAGE;
 	} else if (err != -EINTR) {
-		ret = mirror_check(vma_lookup(mm, addr), write);
-		if (!ret)
-			ret = VM_FAULT_SIGBUS;
+		error = mirror_check(vma_lookup(mm, f->addr), f->write);
+		if (!error)
+			error = VM_FAULT_SIGBUS;
 	}
 out:
 	mmap_read_unlock(mm);
-	return ret;
+	if (error || ready)
+		mirror_pending_put(f, error);
 }
 
 /* A device fault, from beginning to end; see the top of the file. */
@@ -424,31 +459,38 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	struct mirror_fault f = {
 		.ctx = ctx,
 		.vma = vma,
+		.vma_start = vma->vm_start,
+		.vma_end = vma->vm_end,
 		.addr = vmf->address & PAGE_MASK,
 		.write = write,
 		.prot = vm_get_page_prot(VM_READ | VM_EXEC | VM_SHARED),
 	};
+	struct mirror_pending *pending = NULL;
 	ktime_t begin = ktime_get();
 	struct file *file = NULL;
-	vm_fault_t ret, error;
+	vm_fault_t ret;
 
 	/* A copy of the mapping in another process is not the engine's. */
 	if (vma->vm_mm != READ_ONCE(ctx->engine_mm) || !mmget_not_zero(ctx->app_mm)) {
 		ret = VM_FAULT_SIGBUS;
 		goto failed;
 	}
+
+	pending = mirror_pending_take(ctx);
+	ret = pending ? mirror_insert_pending(&f, pending) : 0;
+	if (ret)
+		goto out;
 	ret = VM_FAULT_OOM;
 	f.pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*f.pfns), GFP_KERNEL);
 	if (!f.pfns)
 		goto out;
-
-	error = mirror_error_take(ctx, f.addr);
 	ret = mirror_insert(&f);
 	if (ret)
 		goto out;
 
-	/* Only now, as the page may have come meanwhile. */
-	ret = error;
+	/* A failure counts only now, as the page may have come meanwhile. */
+	if (pending && pending->fault.addr == f.addr)
+		ret = pending->error;
 	if (!ret && !(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
 		ret = VM_FAULT_SIGBUS;
 	if (ret)
@@ -461,10 +503,9 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	/* Without the lock only the file keeps the context. */
 	file = get_file(vma->vm_file);
 	release_fault_lock(vmf);
-	error = mirror_bring_in(ctx, f.addr, write, f.pfns);
-	if (error)
-		mirror_error_put(ctx, f.addr, error);
+	mirror_bring_in(&f);
 out:
+	mirror_pending_free(pending);
 	kfree(f.pfns);
 	mmput_async(ctx->app_mm);
 failed:

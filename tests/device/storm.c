@@ -2,10 +2,10 @@
 /*
  * storm.c - no update is lost while everything happens to the memory at once
  *
- * Work-groups and host threads add to the same counters, spread over pages,
- * while other threads fork, swap pages out, collapse and split huge pages,
- * move pages and protect and unprotect them for reading. In the end each
- * counter must be what was added to it.
+ * For some seconds work-groups and host threads add to the same counters,
+ * spread over pages, while other threads fork, swap pages out, collapse and
+ * split huge pages and move small ones. In the end the counters must hold all
+ * that was added to them.
  */
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -15,9 +15,10 @@
 #include "memory.h"
 
 #define BLOCKS 4
+#define HUGE_BLOCKS 3 /* the first ones; the last has small pages, which are moved */
 #define PAGES (BLOCKS * 512u)
-#define GROUPS 16
-#define ROUNDS 1000u
+#define GROUPS 2 /* as many as there are workers: each stays to the end */
+#define SECONDS 12
 #define HOST_THREADS 2
 
 #ifndef MADV_COLLAPSE
@@ -26,7 +27,8 @@
 
 struct work {
     uint64_t *memory;
-    uint32_t rounds;
+    uint32_t stop;
+    uint64_t added[GROUPS];
 };
 
 static uint64_t *memory;
@@ -48,7 +50,10 @@ HARNESS_WG static void device_adds(uint8_t *args, uint8_t *ctx, unsigned long x,
     struct work *w = HARNESS_ARG(struct work, args, 0);
 
     (void)ctx, (void)y, (void)z;
-    add_all(w->memory, w->rounds, x + 1);
+    while (!harness_get(&w->stop)) {
+        add_all(w->memory, 10, w->added[x] * GROUPS + x);
+        w->added[x] += 10;
+    }
 }
 
 static void *host_adds(void *arg)
@@ -78,7 +83,7 @@ static void *forks_thread(void *arg)
         }
         CHECK(waitpid(pid, NULL, 0) == pid);
         forks++;
-        usleep(2000);
+        usleep(20000);
     }
     return NULL;
 }
@@ -87,7 +92,7 @@ static void *reclaim_thread(void *arg)
 {
     (void)arg;
     for (unsigned i = 0; !harness_get(&stop); i++) {
-        uint64_t *block = memory + i % BLOCKS * (MEMORY_BLOCK / 8);
+        uint64_t *block = memory + i % HUGE_BLOCKS * (MEMORY_BLOCK / 8);
 
         outs += !madvise(block, MEMORY_BLOCK / 4, MADV_PAGEOUT);
         collapses += !madvise(block, MEMORY_BLOCK, MADV_COLLAPSE);
@@ -107,7 +112,7 @@ static void *move_thread(void *arg)
         int nodes[64], status[64];
 
         for (unsigned k = 0; k < 64; k++) {
-            pages[k] = memory + (i * 64 + k) % PAGES * 512;
+            pages[k] = memory + (HUGE_BLOCKS * 512 + (i * 64 + k) % 512) * 512;
             nodes[k] = (int)(i & 1);
         }
         /* Node 1 may not exist; then this only looks pages up. */
@@ -119,18 +124,25 @@ static void *move_thread(void *arg)
 
 int main(void)
 {
-    uint64_t added[HOST_THREADS] = {0}, want = 0, sum = 0;
+    uint64_t added[HOST_THREADS] = {0}, want = 0, sum = 0, device = 0;
     pthread_t host[HOST_THREADS], other[3];
+    struct hmmsvm_completion c;
     struct hmmsvm_stats s;
     struct harness h;
     struct work *w;
+    void *slot;
 
     harness_open(&h, 2);
     memory = memory_blocks(BLOCKS);
-    madvise(memory, BLOCKS * MEMORY_BLOCK, MADV_HUGEPAGE);
+    madvise(memory, HUGE_BLOCKS * MEMORY_BLOCK, MADV_HUGEPAGE);
+    /*
+     * With DEBUG_VM Linux 6.12 may warn in deferred_split_folio() when a huge page is unmapped in
+     * part just as move_pages() has moved it (it queues the page after mapping it; 7.3 before). So
+     * what is moved here is never huge.
+     */
+    madvise(memory + HUGE_BLOCKS * (MEMORY_BLOCK / 8), MEMORY_BLOCK, MADV_NOHUGEPAGE);
     w = harness_map(sizeof(*w));
     w->memory = memory;
-    w->rounds = ROUNDS;
 
     for (unsigned i = 0; i < HOST_THREADS; i++)
         CHECK(!pthread_create(&host[i], NULL, host_adds, &added[i]));
@@ -138,10 +150,17 @@ int main(void)
     CHECK(!pthread_create(&other[1], NULL, reclaim_thread, NULL));
     CHECK(!pthread_create(&other[2], NULL, move_thread, NULL));
 
-    for (int run = 0; run < 2; run++) {
-        harness_run_ok(&h, device_adds, w, GROUPS);
-        want += (uint64_t)GROUPS * ROUNDS;
+    harness_submit(&h, device_adds, &slot, w, GROUPS);
+    sleep(SECONDS);
+    harness_set(&w->stop, 1);
+    c = harness_wait(&h);
+    CHECK_STATUS(&c, HMMSVM_OK);
+    CHECK_EQ(c.groups_run, GROUPS);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        CHECK_GE(w->added[i], 10);
+        device += w->added[i];
     }
+    want += device;
     harness_set(&stop, 1);
     for (unsigned i = 0; i < HOST_THREADS; i++) {
         CHECK(!pthread_join(host[i], NULL));
@@ -156,8 +175,9 @@ int main(void)
     CHECK_EQ(sum, want);
 
     s = harness_delta(&h);
-    printf("%u forks, %u swap-outs, %u collapses, %u splits, %u moves; %llu device faults, "
-           "%llu invalidations took entries\n", forks, outs, collapses, splits, moves,
+    printf("%llu updates by the device, %llu by the host; %u forks, %u swap-outs, %u collapses, %u splits, %u moves; %llu device faults, "
+           "%llu invalidations took entries\n", (unsigned long long)device,
+           (unsigned long long)(want - device), forks, outs, collapses, splits, moves,
            (unsigned long long)s.device_faults, (unsigned long long)s.invalidations_zapped);
     CHECK_GE(forks, 1);
     CHECK_GE(outs, 1);

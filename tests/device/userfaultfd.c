@@ -32,8 +32,9 @@ static void *pager(void *arg)
         page[0] = 100 + (copy.dst - (uintptr_t)p) / HARNESS_PAGE;
         /* Slow on purpose: the fault must sleep, not spin or fail. */
         usleep(20000);
-        CHECK(!ioctl(uffd, UFFDIO_COPY, &copy));
+        /* Before the copy, which lets the device go on. */
         __atomic_fetch_add(&served, 1, __ATOMIC_SEQ_CST);
+        CHECK(!ioctl(uffd, UFFDIO_COPY, &copy));
     }
     return NULL;
 }
