@@ -23,7 +23,10 @@ static void on_sigchld(int sig)
     children++;
 }
 
-/* Whether process @pid runs; a zombie does not. */
+/*
+ * Whether process @pid runs; a zombie does not. One that is reaped between
+ * open and read has an empty file (ESRCH), and runs no more either.
+ */
 static int runs(int pid)
 {
     char path[64], state = 'X';
@@ -33,7 +36,8 @@ static int runs(int pid)
     f = fopen(path, "r");
     if (!f)
         return 0;
-    CHECK_EQ(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
+    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        CHECK_EQ(errno, ESRCH);
     fclose(f);
     return state != 'Z' && state != 'X';
 }
