@@ -184,13 +184,15 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 			around = HMMSVM_BLOCK_PAGES;
 		}
 	}
-	if (how->flags || how->reserved || !fault_around_valid(around) ||
+	if (how->flags || !fault_around_valid(around) ||
 	    !how->window_len || !PAGE_ALIGNED(how->window_start) ||
 	    !PAGE_ALIGNED(how->window_len) ||
 	    check_add_overflow((unsigned long)how->window_start,
 			       (unsigned long)how->window_len, &end) ||
 	    how->window_start < PAGE_SIZE || end > DEFAULT_MAP_WINDOW)
 		return -EINVAL;
+	if (how->memory)
+		return -ENODEV;
 
 	if (mutex_lock_interruptible(&ctx->bind_mutex))
 		return -EINTR;

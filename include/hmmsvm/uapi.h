@@ -26,10 +26,12 @@
 #include <linux/types.h>
 
 #define HMMSVM_ABI_MAJOR	1
-#define HMMSVM_ABI_MINOR	0
+#define HMMSVM_ABI_MINOR	1
 
 /* Bits of hmmsvm_version.features. */
-#define HMMSVM_FEATURE_MIRROR	(1ULL << 0)	/* system memory is mirrored */
+#define HMMSVM_FEATURE_MIRROR		(1ULL << 0)	/* system memory is mirrored */
+#define HMMSVM_FEATURE_DEVICE_MEMORY	(1ULL << 1)	/* there is device memory */
+#define HMMSVM_FEATURE_HUGE_PAGES	(1ULL << 2)	/* whole huge pages migrate as such */
 
 /**
  * struct hmmsvm_version - which ABI the module speaks
@@ -62,12 +64,13 @@ struct hmmsvm_version {
  * @fault_around: in: the most pages that one device fault may mirror, a power
  *		of two from 1 to 512; 0 takes the module's parameter. Neighbours
  *		are only mirrored if the application has them in memory.
- * @reserved:	in: must be 0
+ * @memory:	in: which device memory the context uses, see struct
+ *		hmmsvm_memory; must be 0 if there is none
  * @va_start:	out: the first address a mirror can show
  * @va_end:	out: the first address above the last one
  *
  * Errors: EINVAL a field is out of range; EBUSY the file has a context, or
- * the caller is the engine of another; ENOMEM.
+ * the caller is the engine of another; ENODEV no such device memory; ENOMEM.
  */
 struct hmmsvm_create {
 	__u32 size;
@@ -75,7 +78,7 @@ struct hmmsvm_create {
 	__u64 window_start;
 	__u64 window_len;
 	__u32 fault_around;
-	__u32 reserved;
+	__u32 memory;
 	__u64 va_start;
 	__u64 va_end;
 };
@@ -112,7 +115,24 @@ struct hmmsvm_attach {
 };
 
 /**
- * struct hmmsvm_stats - what the mirror did since the context was made
+ * struct hmmsvm_target - which context a request is about
+ * @pid:	in: 0: that of this file. Otherwise the process id of an
+ *		application, as the caller's pid namespace has it; the caller needs
+ *		the right to trace that process (ptrace(2), PTRACE_MODE_READ to look,
+ *		PTRACE_MODE_ATTACH to change something).
+ * @context:	in: which of that process's contexts, 0 is the oldest
+ *
+ * Errors: ESRCH no such process; EPERM; ENOENT the process has not so many
+ * contexts; ENOTCONN this file has none; EPERM this file's context belongs to
+ * neither the caller nor the caller's application.
+ */
+struct hmmsvm_target {
+	__u32 pid;
+	__u32 context;
+};
+
+/**
+ * struct hmmsvm_stats - what the mirror and migration did since the context was made
  * @size:	in: sizeof(struct hmmsvm_stats)
  * @reserved:	in: must be 0
  * @device_faults: page faults the engine's accesses raised in the mirror
@@ -132,7 +152,35 @@ struct hmmsvm_attach {
  *		within a range that is watched
  * @invalidations_zapped: how many of them took entries from the engine
  * @ranges:	ranges of 1 GiB of address space that are watched now
- * @fault_ns:	time spent in device faults, in nanoseconds, waiting included
+ * @fault_ns:	time spent in device faults, in nanoseconds, waiting and
+ *		migration included
+ * @target:	in: which context
+ * @device_pages: pages of device memory the context has now
+ * @device_pages_peak: the most it ever had
+ * @pages_mirrored_device: how many of @pages_mirrored show device memory
+ * @huge_mirrored: entries of 2 MiB that were set; each also counts 512 times in
+ *		@pages_mirrored
+ * @cpu_faults:	CPU faults that found a page in device memory
+ * @cpu_fault_ns: time spent in them
+ * @migrations_to_device: times a range was brought to device memory
+ * @pages_to_device: pages that were; @pages_zeroed of them without a copy, as
+ *		nobody had touched them or they were the zero page
+ * @pages_to_system: pages brought back, for whatever reason
+ * @pages_to_system_cpu: how many of those for a CPU fault
+ * @pages_to_system_evicted: how many of those to make room
+ * @evictions:	times a piece of device memory with pages of this context was emptied
+ * @refaults:	pages brought to device memory that had been evicted before
+ * @huge_to_device, @huge_to_system: huge pages that moved as such; each also
+ *		counts 512 times above
+ * @migrate_ns:	time spent migrating to the device, eviction for it included
+ * @failed_no_memory: pages that stayed as the device had no room for them
+ * @failed_no_system_memory: pages that could not come back for want of memory
+ * @failed_busy: pages that could not move: pinned, locked, or changing
+ * @failed_kind: device faults whose migration was not tried as their memory is of a
+ *		kind that does not move: files, shared memory, huge TLB pages
+ * @policy_errors: decisions of a policy that made no sense
+ * @withdrawals: blocks whose entries were withdrawn to see accesses
+ * @sampled_faults: device faults on withdrawn entries
  */
 struct hmmsvm_stats {
 	__u32 size;
@@ -150,13 +198,318 @@ struct hmmsvm_stats {
 	__u64 invalidations_zapped;
 	__u64 ranges;
 	__u64 fault_ns;
+	struct hmmsvm_target target;
+	__u64 device_pages;
+	__u64 device_pages_peak;
+	__u64 pages_mirrored_device;
+	__u64 huge_mirrored;
+	__u64 cpu_faults;
+	__u64 cpu_fault_ns;
+	__u64 migrations_to_device;
+	__u64 pages_to_device;
+	__u64 pages_zeroed;
+	__u64 pages_to_system;
+	__u64 pages_to_system_cpu;
+	__u64 pages_to_system_evicted;
+	__u64 evictions;
+	__u64 refaults;
+	__u64 huge_to_device;
+	__u64 huge_to_system;
+	__u64 migrate_ns;
+	__u64 failed_no_memory;
+	__u64 failed_no_system_memory;
+	__u64 failed_busy;
+	__u64 failed_kind;
+	__u64 policy_errors;
+	__u64 withdrawals;
+	__u64 sampled_faults;
+};
+
+/* Kinds of device memory. */
+#define HMMSVM_MEMORY_PRIVATE	1	/* the CPU cannot reach it: it faults, pages come back */
+#define HMMSVM_MEMORY_COHERENT	2	/* the CPU reaches it in place */
+
+/**
+ * struct hmmsvm_memory - one of the module's device memories
+ * @size:	in: sizeof(struct hmmsvm_memory)
+ * @index:	in: which, from 0
+ * @kind:	out: HMMSVM_MEMORY_*
+ * @node:	out: the NUMA node that backs it
+ * @count:	out: how many there are
+ * @reserved:	in: must be 0
+ * @bytes:	out: its size
+ * @used_bytes:	out: how much of it is in use now, by all contexts
+ *
+ * Errors: ENODEV no such device memory; @count is filled in all the same.
+ */
+struct hmmsvm_memory {
+	__u32 size;
+	__u32 index;
+	__u32 kind;
+	__s32 node;
+	__u32 count;
+	__u32 reserved;
+	__u64 bytes;
+	__u64 used_bytes;
+};
+
+#define HMMSVM_POLICY_NAME	16
+
+/* Bits of hmmsvm_policy_choice.flags. */
+#define HMMSVM_POLICY_SET_PLACEMENT	(1u << 0)
+#define HMMSVM_POLICY_SET_EVICTION	(1u << 1)
+
+/**
+ * struct hmmsvm_policy_choice - which policies a context has; may change at any time
+ * @size:	in: sizeof(struct hmmsvm_policy_choice)
+ * @flags:	in: HMMSVM_POLICY_SET_* bits; 0 only asks
+ * @target:	in: which context
+ * @placement:	in, if set; out: name, NUL-terminated
+ * @eviction:	in, if set; out: name, NUL-terminated
+ *
+ * Setting a placement policy, the present one included, sets its tunables to
+ * their defaults and forgets what the old one had remembered.
+ *
+ * Errors: EINVAL no such policy; those of the target.
+ */
+struct hmmsvm_policy_choice {
+	__u32 size;
+	__u32 flags;
+	struct hmmsvm_target target;
+	char placement[HMMSVM_POLICY_NAME];
+	char eviction[HMMSVM_POLICY_NAME];
+};
+
+#define HMMSVM_POLICY_PLACEMENT	0
+#define HMMSVM_POLICY_EVICTION	1
+
+/**
+ * struct hmmsvm_policy_info - what policies there are
+ * @size:	in: sizeof(struct hmmsvm_policy_info)
+ * @kind:	in: HMMSVM_POLICY_PLACEMENT or _EVICTION
+ * @index:	in: from 0
+ * @tunables:	out: how many tunables it has
+ * @name:	out: its name
+ * @help:	out: one line
+ *
+ * Errors: EINVAL no such kind; ENOENT not so many.
+ */
+struct hmmsvm_policy_info {
+	__u32 size;
+	__u32 kind;
+	__u32 index;
+	__u32 tunables;
+	char name[HMMSVM_POLICY_NAME];
+	char help[112];
+};
+
+#define HMMSVM_TUNABLE_SET	(1u << 0)
+
+/**
+ * struct hmmsvm_tunable_value - a tunable of a context's placement policy
+ * @size:	in: sizeof(struct hmmsvm_tunable_value)
+ * @flags:	in: HMMSVM_TUNABLE_SET, or 0 to ask
+ * @target:	in: which context
+ * @index:	in: which tunable, from 0, where @name is empty; out
+ * @clamped:	out: 1 if @value was out of its limits and was changed
+ * @value:	in, if set; out: its value now
+ * @preset, @min, @max: out: default and limits
+ * @name:	in: which tunable; empty: @index decides; out
+ * @help:	out: one line
+ *
+ * Errors: ENOENT no such tunable; those of the target.
+ */
+struct hmmsvm_tunable_value {
+	__u32 size;
+	__u32 flags;
+	struct hmmsvm_target target;
+	__u32 index;
+	__u32 clamped;
+	__s64 value;
+	__s64 preset;
+	__s64 min;
+	__s64 max;
+	char name[32];
+	char help[112];
+};
+
+/* Bits of hmmsvm_migrate.flags; one of the first two. */
+#define HMMSVM_MIGRATE_TO_DEVICE	(1u << 0)
+#define HMMSVM_MIGRATE_TO_SYSTEM	(1u << 1)
+
+/**
+ * struct hmmsvm_migrate - moves memory now, whatever the policy thinks
+ * @size:	in: sizeof(struct hmmsvm_migrate)
+ * @flags:	in: HMMSVM_MIGRATE_*
+ * @start, @length: in: the bytes; every page they touch is meant
+ * @pages_moved: out: pages that moved
+ * @pages_there: out: pages that were there already
+ * @pages_failed: out: pages that could not move, or of a kind that does not
+ *
+ * By the application only. What cannot move stays and is no error. Memory nobody
+ * has touched gets device pages too. Ends early on a fatal signal.
+ *
+ * Errors: EINVAL; EPERM the caller is not the application; EFAULT a part of
+ * the range is not mapped (what is was moved); ENODEV no device memory; EINTR;
+ * ENOMEM.
+ */
+struct hmmsvm_migrate {
+	__u32 size;
+	__u32 flags;
+	__u64 start;
+	__u64 length;
+	__u64 pages_moved;
+	__u64 pages_there;
+	__u64 pages_failed;
+};
+
+#define HMMSVM_ADVICE_DEVICE		(1u << 0)	/* preferred location: the device */
+#define HMMSVM_ADVICE_SYSTEM		(1u << 1)	/* preferred location: system memory */
+#define HMMSVM_ADVICE_READ_MOSTLY	(1u << 2)	/* read by many, seldom written */
+
+/**
+ * struct hmmsvm_advise - what the application knows about a range
+ * @size:	in: sizeof(struct hmmsvm_advise)
+ * @set:	in: HMMSVM_ADVICE_* bits that become valid
+ * @clear:	in: bits that stop being valid; may be ~0
+ * @reserved:	in: must be 0
+ * @start, @length: in: the bytes; every page they touch is meant
+ *
+ * A preferred location overrules the policy on device faults: DEVICE always
+ * brings the page over and is evicted last, SYSTEM never does. Setting one
+ * clears the other. READ_MOSTLY memory stays in system memory, where CPU and
+ * device can both have it mapped. Advice moves nothing by itself; it stays with
+ * the addresses, whatever is mapped there, until it is cleared.
+ *
+ * By the application only. Errors: EINVAL; EPERM; ENOSPC more than 65,536
+ * ranges with advice; ENOMEM.
+ */
+struct hmmsvm_advise {
+	__u32 size;
+	__u32 set;
+	__u32 clear;
+	__u32 reserved;
+	__u64 start;
+	__u64 length;
+};
+
+/**
+ * struct hmmsvm_residency_block - where a block's pages are
+ * @start:	its first address
+ * @device_pages: pages in device memory, of 512
+ * @device_faults, @cpu_faults: faults in it, by either side
+ * @evictions:	how often pages of it were evicted
+ */
+struct hmmsvm_residency_block {
+	__u64 start;
+	__u32 device_pages;
+	__u32 device_faults;
+	__u32 cpu_faults;
+	__u32 evictions;
+};
+
+/**
+ * struct hmmsvm_residency - the blocks that the device has used
+ * @size:	in: sizeof(struct hmmsvm_residency)
+ * @count:	in: room for so many at @blocks, at most 4096; out: how many were filled in
+ * @target:	in: which context
+ * @start:	in: where to begin; out: where to go on, or 0 if that was all
+ * @blocks:	in: address of an array of struct hmmsvm_residency_block
+ *
+ * In order of address. Errors: EINVAL; EFAULT; those of the target.
+ */
+struct hmmsvm_residency {
+	__u32 size;
+	__u32 count;
+	struct hmmsvm_target target;
+	__u64 start;
+	__u64 blocks;
+};
+
+enum hmmsvm_event_type {
+	HMMSVM_EVENT_DEVICE_FAULT = 1,	/* pages: entries that were set; flags: WRITE, REMOTE */
+	HMMSVM_EVENT_CPU_FAULT = 2,	/* pages: that came back */
+	HMMSVM_EVENT_TO_DEVICE = 3,	/* pages: that moved */
+	HMMSVM_EVENT_TO_SYSTEM = 4,	/* pages: that moved, other than for a CPU fault */
+	HMMSVM_EVENT_EVICT = 5,		/* pages: that were evicted; address: of the block */
+	HMMSVM_EVENT_WITHDRAW = 6,	/* address: of the block */
+	HMMSVM_EVENT_FAILED = 7,	/* a device fault that ended in a signal */
+};
+
+#define HMMSVM_EVENT_WRITE	(1u << 0)
+#define HMMSVM_EVENT_REMOTE	(1u << 1)	/* system memory was mapped */
+#define HMMSVM_EVENT_HUGE	(1u << 2)
+#define HMMSVM_EVENT_SAMPLED	(1u << 3)	/* on a withdrawn entry */
+
+/**
+ * struct hmmsvm_event - something that happened
+ * @ns:		when it ended, CLOCK_MONOTONIC
+ * @address:	of the first page
+ * @pages:	how many, see enum hmmsvm_event_type
+ * @type:	enum hmmsvm_event_type
+ * @flags:	HMMSVM_EVENT_* bits
+ * @tid:	thread, as the initial pid namespace has it
+ * @took_ns:	how long it took
+ */
+struct hmmsvm_event {
+	__u64 ns;
+	__u64 address;
+	__u32 pages;
+	__u16 type;
+	__u16 flags;
+	__u32 tid;
+	__u32 took_ns;
+};
+
+/**
+ * struct hmmsvm_event_ring - the first page of a mapped event ring
+ * @head:	how many events were written since the ring was made; the youngest
+ *		is number @head - 1, and event n lies at index n % @entries
+ * @entries:	a power of two
+ * @entry_size:	sizeof(struct hmmsvm_event) of the module
+ * @offset:	bytes from the start of the mapping to the first entry
+ *
+ * The writer never waits: it overwrites. A reader loads @head (acquire), copies
+ * events, then loads @head again: what is older than @head - @entries + 1 by then
+ * may be torn and is to be dropped and counted as lost.
+ */
+struct hmmsvm_event_ring {
+	__u64 head;
+	__u32 entries;
+	__u32 entry_size;
+	__u32 offset;
+	__u32 reserved;
+};
+
+/**
+ * struct hmmsvm_events - makes an event ring
+ * @size:	in: sizeof(struct hmmsvm_events)
+ * @entries:	in: a power of two from 128 to 1,048,576
+ * @target:	in: which context
+ * @fd:		out: a descriptor to mmap(2), read-only and shared, from offset 0
+ * @reserved:	in: must be 0
+ * @bytes:	out: length of that mapping
+ *
+ * At most four rings a context. A ring is written until its last descriptor and
+ * mapping are gone, or the context ends. Its memory is charged to the caller.
+ *
+ * Errors: EINVAL; EMFILE; EBUSY four there are; ENOMEM; those of the target.
+ */
+struct hmmsvm_events {
+	__u32 size;
+	__u32 entries;
+	struct hmmsvm_target target;
+	__s32 fd;
+	__u32 reserved;
+	__u64 bytes;
 };
 
 /*
  * Numbers 1 and 2 of any type are unused: the VFS takes the plain ones.
  *
- * VERSION may be called by anyone who can open the node, CREATE once a file,
- * ATTACH by the application's child, STATS by the application or the engine.
+ * VERSION, MEMORY and POLICY_INFO may be called by anyone who can open the node,
+ * CREATE once a file, ATTACH by the application's child, MIGRATE and ADVISE by
+ * the application. Those with a target say there who may.
  *
  * poll(2) on a context reports EPOLLHUP once the application's address space
  * is gone, by exit or by exec.
@@ -165,5 +518,13 @@ struct hmmsvm_stats {
 #define HMMSVM_IOC_CREATE	_IOWR('H', 0x41, struct hmmsvm_create)
 #define HMMSVM_IOC_ATTACH	_IOWR('H', 0x42, struct hmmsvm_attach)
 #define HMMSVM_IOC_STATS	_IOWR('H', 0x43, struct hmmsvm_stats)
+#define HMMSVM_IOC_MEMORY	_IOWR('H', 0x44, struct hmmsvm_memory)
+#define HMMSVM_IOC_POLICY	_IOWR('H', 0x45, struct hmmsvm_policy_choice)
+#define HMMSVM_IOC_POLICY_INFO	_IOWR('H', 0x46, struct hmmsvm_policy_info)
+#define HMMSVM_IOC_TUNABLE	_IOWR('H', 0x47, struct hmmsvm_tunable_value)
+#define HMMSVM_IOC_MIGRATE	_IOWR('H', 0x48, struct hmmsvm_migrate)
+#define HMMSVM_IOC_ADVISE	_IOWR('H', 0x49, struct hmmsvm_advise)
+#define HMMSVM_IOC_RESIDENCY	_IOWR('H', 0x4a, struct hmmsvm_residency)
+#define HMMSVM_IOC_EVENTS	_IOWR('H', 0x4b, struct hmmsvm_events)
 
 #endif /* HMMSVM_UAPI_H */
