@@ -272,6 +272,117 @@ HMMSVM_API int hmmsvm_run(struct hmmsvm_device *dev, const struct hmmsvm_launch 
  */
 HMMSVM_API int hmmsvm_device_stats(struct hmmsvm_device *dev, struct hmmsvm_stats *stats);
 
+/* ---- device memory ----------------------------------------------------------
+ *
+ * All that follows is of kernel mode. In direct mode, and where the loaded
+ * module is older than device memory, these functions return -ENOTSUP; where
+ * the module has no device memory, those that need some return -ENODEV.
+ */
+
+/**
+ * hmmsvm_device_memory - describes the device memory that this device uses
+ *
+ * Returns 0 or -ENODEV; @out->count is how many the module has.
+ */
+HMMSVM_API int hmmsvm_device_memory(struct hmmsvm_device *dev, struct hmmsvm_memory *out);
+
+/**
+ * hmmsvm_device_migrate - moves memory now, whatever the policy thinks
+ * @start, @length: the bytes; every page they touch is meant. No bytes: nothing
+ *         is done.
+ * @flags: HMMSVM_MIGRATE_TO_DEVICE or HMMSVM_MIGRATE_TO_SYSTEM
+ * @out:   NULL or how many pages moved, were there already, and could not move
+ *
+ * What cannot move (files, shared or pinned memory, no room) stays and is no
+ * error. Returns when all of it is done: 0, -EINVAL, -EFAULT (a part is not
+ * mapped; what is was moved, and is counted in @out), -ENODEV, -ENOMEM.
+ */
+HMMSVM_API int hmmsvm_device_migrate(struct hmmsvm_device *dev, const void *start, size_t length,
+                                     unsigned flags, struct hmmsvm_migrate *out);
+
+/**
+ * hmmsvm_device_advise - says what is known about a range
+ * @set:   HMMSVM_ADVICE_* bits; not both DEVICE and SYSTEM
+ * @clear: bits that are no longer valid; ~0u takes back all advice
+ *
+ * Moves nothing by itself; see struct hmmsvm_advise for what the bits do. Advice
+ * stays with the addresses, also when other memory is mapped there: clear it
+ * before the memory is freed. Returns 0, -EINVAL, -ENOSPC (too many ranges),
+ * -ENOMEM.
+ */
+HMMSVM_API int hmmsvm_device_advise(struct hmmsvm_device *dev, const void *start, size_t length,
+                                    unsigned set, unsigned clear);
+
+/**
+ * hmmsvm_device_policy - chooses what moves memory unasked, at any time
+ * @placement, @eviction: names, or NULL to leave it as it is
+ *
+ * Choosing a placement policy sets its tunables to their defaults. Returns 0 or
+ * -EINVAL: no such policy; the error's words name those there are.
+ */
+HMMSVM_API int hmmsvm_device_policy(struct hmmsvm_device *dev, const char *placement,
+                                    const char *eviction);
+
+/**
+ * hmmsvm_device_tunable - reads or sets a tunable of the placement policy
+ * @value:   its value; in, if @set; out: what it is now
+ * @clamped: NULL or whether @value was out of limits and was changed
+ *
+ * Returns 0 or -ENOENT: no such tunable; the error's words name those there are.
+ */
+HMMSVM_API int hmmsvm_device_tunable(struct hmmsvm_device *dev, const char *name, int64_t *value,
+                                     bool set, bool *clamped);
+
+#define HMMSVM_RESIDENCY_MAX 4096 /* blocks in one call */
+
+/**
+ * hmmsvm_device_residency - where the memory is that the device has used
+ * @start:  where to begin, 0 the first time; out: where to go on, 0 if that was all
+ * @blocks: filled in, in order of address
+ * @count:  room at @blocks; out: how many were filled in, HMMSVM_RESIDENCY_MAX at
+ *          the most
+ */
+HMMSVM_API int hmmsvm_device_residency(struct hmmsvm_device *dev, uint64_t *start,
+                                       struct hmmsvm_residency_block *blocks, uint32_t *count);
+
+/**
+ * hmmsvm_device_events - makes a ring that the module writes events to
+ * @entries: a power of two from 128 to 1048576
+ * @out:     its descriptor, which the caller closes (-1 on errors), and size
+ *
+ * The ring lives until its descriptor is closed and its mapping gone. Returns 0,
+ * -EINVAL, -EBUSY (there are four), -EMFILE, -ENOMEM.
+ */
+HMMSVM_API int hmmsvm_device_events(struct hmmsvm_device *dev, uint32_t entries,
+                                    struct hmmsvm_events *out);
+
+struct hmmsvm_event_reader;
+
+/**
+ * hmmsvm_event_reader_open - maps an event ring to read it from its beginning
+ *
+ * @events->fd stays the caller's and may be closed right away. A reader is for
+ * one thread at a time. Returns 0, -ENOMEM, -EPROTO (no such ring), or what
+ * mmap(2) says.
+ */
+HMMSVM_API int hmmsvm_event_reader_open(const struct hmmsvm_events *events,
+                                        struct hmmsvm_event_reader **out);
+
+/**
+ * hmmsvm_event_reader_next - copies the events that came since the last call
+ * @count: room at @events
+ * @lost:  NULL or a counter, to which is added how many were overwritten before
+ *         they could be read; they are older than the ones returned
+ *
+ * Returns how many; 0 if there are none now. Never waits.
+ */
+HMMSVM_API size_t hmmsvm_event_reader_next(struct hmmsvm_event_reader *reader,
+                                           struct hmmsvm_event *events, size_t count,
+                                           uint64_t *lost);
+
+/** hmmsvm_event_reader_close - unmaps the ring; NULL is allowed */
+HMMSVM_API void hmmsvm_event_reader_close(struct hmmsvm_event_reader *reader);
+
 /** hmmsvm_last_error - what the last failed call of this thread says, "" if none did */
 HMMSVM_API const char *hmmsvm_last_error(void);
 

@@ -87,6 +87,48 @@ static unsigned config_cpus(void)
     return cpus < HMMSVM_MAX_WORKERS ? cpus : HMMSVM_MAX_WORKERS;
 }
 
+/* A policy's name, as far as it can be checked without the module. */
+static int config_policy(const char *name, const char **out)
+{
+    *out = config_get(name);
+    if (*out && strlen(*out) >= HMMSVM_POLICY_NAME)
+        return error_set(-EINVAL, "%s is \"%s\": a policy's name has at most %d characters", name,
+                         *out, HMMSVM_POLICY_NAME - 1);
+    return 0;
+}
+
+/* HMMSVM_TUNABLES: NAME=NUMBER, separated by commas. */
+static int config_tunables(struct config *config)
+{
+    const char *value = config_get("HMMSVM_TUNABLES"), *p = value;
+
+    while (p) {
+        struct config_tunable *tunable = &config->tunables[config->nr_tunables];
+        size_t n = strcspn(p, "=,");
+        char *end;
+
+        if (config->nr_tunables == MAX_TUNABLES)
+            return error_set(-EINVAL, "HMMSVM_TUNABLES has more than %u tunables", MAX_TUNABLES);
+        if (!n || n >= sizeof(tunable->name) || p[n] != '=')
+            break;
+        memcpy(tunable->name, p, n);
+        tunable->name[n] = '\0';
+        p += n + 1;
+        errno = 0;
+        tunable->value = strtoll(p, &end, 10);
+        if (!strchr("-0123456789", *p) || end == p || errno || (*end && *end != ','))
+            break;
+        config->nr_tunables++;
+        if (!*end)
+            return 0;
+        p = end + 1;
+    }
+    if (p)
+        return error_set(-EINVAL, "HMMSVM_TUNABLES is \"%s\": it has to be NAME=NUMBER, several "
+                         "of them separated by commas", value);
+    return 0;
+}
+
 static int config_sizes(const struct hmmsvm_open_params *params, struct config *config)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -162,6 +204,16 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     if (value)
         config->node = value;
     config->engine = config_get("HMMSVM_ENGINE");
+
+    err = config_number("HMMSVM_MEMORY", 0, 255, &config->memory);
+    if (!err)
+        err = config_policy("HMMSVM_POLICY", &config->placement);
+    if (!err)
+        err = config_policy("HMMSVM_EVICTION", &config->eviction);
+    if (!err)
+        err = config_tunables(config);
+    if (err)
+        return err;
 
     value = config_get("HMMSVM_STATS");
     if (value) {

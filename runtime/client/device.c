@@ -120,7 +120,8 @@ bool device_usable(struct hmmsvm_device *dev)
 
 /* ---- kernel mode -------------------------------------------------------------- */
 
-static int device_ioctl(int fd, unsigned long request, void *arg)
+/* Starts over when a signal arrives; 0 or a negative errno value. */
+int device_ioctl(int fd, unsigned long request, void *arg)
 {
     while (ioctl(fd, request, arg) < 0)
         if (errno != EINTR)
@@ -154,7 +155,7 @@ static bool device_open_failed(int err, const char *node, char *text, size_t siz
 /* Asks the module what it is; 0 if it is what this library needs. */
 static int device_check_version(struct hmmsvm_device *dev)
 {
-    const uint32_t least_minor = HMMSVM_ABI_MINOR;
+    const uint32_t least_minor = 0; /* all that mirroring needs */
     struct hmmsvm_version *v = &dev->version;
     int err;
 
@@ -168,7 +169,7 @@ static int device_check_version(struct hmmsvm_device *dev)
         return error_set(-EPROTO, "the loaded module (%s) speaks ABI %u.%u, this library needs "
                          "%u.%u: load the module that was installed with the library, or set "
                          "HMMSVM_MODE=direct to do without it", v->release, v->abi_major,
-                         v->abi_minor, HMMSVM_ABI_MAJOR, HMMSVM_ABI_MINOR);
+                         v->abi_minor, HMMSVM_ABI_MAJOR, least_minor);
     if (!(v->features & HMMSVM_FEATURE_MIRROR))
         return error_set(-ENOTSUP, "the loaded module (%s) cannot mirror memory on this kernel; "
                          "HMMSVM_MODE=direct does without it", v->release);
@@ -224,9 +225,21 @@ static int device_bind(struct hmmsvm_device *dev)
         .window_start = dev->window_start,
         .window_len = dev->window_len,
         .fault_around = dev->config.fault_around,
+        .memory = dev->config.memory,
     };
-    int err = device_ioctl(dev->fd, HMMSVM_IOC_CREATE, &create);
+    struct hmmsvm_memory memory = {.size = sizeof(memory)};
+    int err;
 
+    if (create.memory && !dev->version.abi_minor)
+        return error_set(-ENOTSUP, "HMMSVM_MEMORY is \"%u\", but the loaded module (%s) knows no "
+                         "device memory: load the module that was installed with the library",
+                         create.memory, dev->version.release);
+    err = device_ioctl(dev->fd, HMMSVM_IOC_CREATE, &create);
+    if (err == -ENODEV && create.memory) {
+        device_ioctl(dev->fd, HMMSVM_IOC_MEMORY, &memory);
+        return error_set(err, "HMMSVM_MEMORY is \"%u\", but the module has %u device memories, "
+                         "which count from 0", create.memory, memory.count);
+    }
     if (err == -EBUSY)
         return error_set(err, "this process is itself the engine of another: a kernel cannot use "
                          "the device");
@@ -271,6 +284,8 @@ static int device_open_kernel(struct hmmsvm_device *dev)
         err = device_reserve_window(dev);
     if (!err)
         err = device_bind(dev);
+    if (!err)
+        err = memory_configure(dev);
     if (!err)
         err = device_share_ring(dev);
     if (err)

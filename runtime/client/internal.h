@@ -4,6 +4,7 @@
  *
  *   device.c   opening, closing, fork                     (top)
  *   launch.c   launches and completions
+ *   memory.c   device memory, policies, events
  *   engine.c   starting the engine and noticing its end
  *   stats.c    the summary of HMMSVM_STATS
  *   config.c   the environment, and which mode it is
@@ -31,6 +32,14 @@
 
 enum stats_format { STATS_OFF, STATS_TEXT, STATS_JSON };
 
+#define MAX_TUNABLES 16
+
+/* A tunable as the environment sets it. */
+struct config_tunable {
+    char name[32];
+    int64_t value;
+};
+
 /* What the parameters and the environment say; strings belong to the environment. */
 struct config {
     enum hmmsvm_mode mode;
@@ -44,6 +53,10 @@ struct config {
     enum stats_format stats;
     bool debug;
     bool spin; /* there is more than one CPU */
+    unsigned memory;                       /* which device memory */
+    const char *placement, *eviction;      /* NULL: the module's choice */
+    unsigned nr_tunables;
+    struct config_tunable tunables[MAX_TUNABLES];
 };
 
 /* A completion on its way to whoever waits for it. */
@@ -125,7 +138,11 @@ void launch_fetch(struct hmmsvm_device *dev);
 void launch_recover(struct hmmsvm_device *dev, bool lost);
 void launch_free(struct hmmsvm_device *dev);
 
+/* memory.c */
+int memory_configure(struct hmmsvm_device *dev);
+
 /* device.c */
+int device_ioctl(int fd, unsigned long request, void *arg);
 bool device_usable(struct hmmsvm_device *dev);
 void device_block_signals(void *old);
 void device_restore_signals(const void *old);
