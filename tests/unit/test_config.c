@@ -185,6 +185,64 @@ static void bad_parameters(void **state)
     assert_error_says("local_size is");
 }
 
+static void policies_are_taken(void **state)
+{
+    (void)state;
+    assert_int_equal(config_read(NULL, &config), 0);
+    assert_null(config.placement);
+    assert_null(config.eviction);
+    assert_int_equal(config.memory, 0);
+    assert_int_equal(config.nr_tunables, 0);
+    assert_int_equal(read_with("HMMSVM_MEMORY", "3"), 0);
+    assert_int_equal(config.memory, 3);
+    assert_int_equal(read_with("HMMSVM_TUNABLES", "a=1"), 0);
+    assert_int_equal(config.nr_tunables, 1);
+    assert_int_equal(read_with("HMMSVM_TUNABLES", "density=51,window_ms=-9223372036854775808"), 0);
+    assert_int_equal(config.nr_tunables, 2);
+    assert_string_equal(config.tunables[0].name, "density");
+    assert_int_equal(config.tunables[0].value, 51);
+    assert_string_equal(config.tunables[1].name, "window_ms");
+    assert_int_equal(config.tunables[1].value, INT64_MIN);
+    setenv("HMMSVM_POLICY", "adaptive", 1);
+    setenv("HMMSVM_EVICTION", "lru", 1);
+    assert_int_equal(config_read(NULL, &config), 0);
+    assert_string_equal(config.placement, "adaptive");
+    assert_string_equal(config.eviction, "lru");
+}
+
+static void bad_policies(void **state)
+{
+    static const char *const tunables[] = {
+        "a", "a=", "=1", "a=x", "a=1,", ",a=1", "a=1,b", "a=1;b=2", "a= 1", "a=+1", "a=1 ", "a=-",
+        "a=9223372036854775808", "a=0x10", "a123456789012345678901234567890=1,",
+        "a1234567890123456789012345678901=1",
+    };
+    char expected[256], many[256] = "a=1";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(tunables) / sizeof(*tunables); i++) {
+        assert_int_equal(read_with("HMMSVM_TUNABLES", tunables[i]), -EINVAL);
+        snprintf(expected, sizeof(expected), "HMMSVM_TUNABLES is \"%s\": it has to be NAME=NUMBER, "
+                 "several of them separated by commas", tunables[i]);
+        assert_string_equal(hmmsvm_last_error(), expected);
+    }
+    for (int i = 1; i < MAX_TUNABLES; i++)
+        strcat(many, ",a=1");
+    assert_int_equal(read_with("HMMSVM_TUNABLES", many), 0);
+    assert_int_equal(config.nr_tunables, MAX_TUNABLES);
+    strcat(many, ",a=1");
+    assert_int_equal(read_with("HMMSVM_TUNABLES", many), -EINVAL);
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_TUNABLES has more than 16 tunables");
+    assert_int_equal(read_with("HMMSVM_POLICY", "sixteen-letters!"), -EINVAL);
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_POLICY is \"sixteen-letters!\": a policy's "
+                        "name has at most 15 characters");
+    assert_int_equal(read_with("HMMSVM_EVICTION", "sixteen-letters!"), -EINVAL);
+    assert_error_says("HMMSVM_EVICTION is");
+    assert_int_equal(read_with("HMMSVM_MEMORY", "256"), -EINVAL);
+    assert_string_equal(hmmsvm_last_error(),
+                        "HMMSVM_MEMORY is \"256\": it has to be a number from 0 to 255");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -198,6 +256,8 @@ int main(void)
         cmocka_unit_test_setup(bad_stats_and_debug, unit_clear_environment),
         cmocka_unit_test_setup(bad_values_count_even_if_not_used, unit_clear_environment),
         cmocka_unit_test_setup(bad_parameters, unit_clear_environment),
+        cmocka_unit_test_setup(policies_are_taken, unit_clear_environment),
+        cmocka_unit_test_setup(bad_policies, unit_clear_environment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct {
     uint32_t major, minor;
     uint64_t features;
     struct hmmsvm_create create; /* the last one */
-    unsigned creates;
+    unsigned creates, memories;
     bool no_files;      /* access() finds none */
     bool other_version; /* of the ring */
 } module;
@@ -82,6 +82,9 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
         err = module.create_error;
         module.create = *(struct hmmsvm_create *)arg;
         module.creates++;
+    } else if (request == HMMSVM_IOC_MEMORY) {
+        ((struct hmmsvm_memory *)arg)->count = module.memories;
+        err = ENODEV;
     } else {
         err = ENOTTY;
     }
@@ -304,6 +307,40 @@ static void too_many_workers_for_the_window(void **state)
     assert_error_says("do not fit into a window");
 }
 
+/* Device memory is chosen with the context; all that is older mirrors without. */
+static void which_device_memory(void **state)
+{
+    (void)state;
+    with_module();
+    setenv("HMMSVM_MEMORY", "2", 1);
+    module.create_error = ENODEV;
+    module.memories = 2;
+    open_fails(-ENODEV);
+    assert_int_equal(module.create.memory, 2);
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY is \"2\", but the module has 2 device "
+                        "memories, which count from 0");
+    module.minor = 0;
+    open_fails(-ENOTSUP);
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY is \"2\", but the loaded module "
+                        "(0.0.7) knows no device memory: load the module that was installed with "
+                        "the library");
+    assert_int_equal(module.creates, 1);
+}
+
+/* It is found out before an engine is started, and the way out is said. */
+static void policies_need_a_module_that_has_them(void **state)
+{
+    (void)state;
+    with_module();
+    module.minor = 0;
+    setenv("HMMSVM_POLICY", "touch", 1);
+    open_fails(-ENOTSUP);
+    assert_error_says("speaks ABI 1.0 and knows no device memory");
+    unsetenv("HMMSVM_POLICY");
+    open_fails(-ENOTTY);
+    assert_error_says("the module does not take the engine");
+}
+
 /* ---- the engine ---- */
 
 static void engine_missing(void **state)
@@ -430,6 +467,8 @@ int main(void)
         cmocka_unit_test_setup(bind_fails, setup),
         cmocka_unit_test_setup(the_window, setup),
         cmocka_unit_test_setup(too_many_workers_for_the_window, setup),
+        cmocka_unit_test_setup(which_device_memory, setup),
+        cmocka_unit_test_setup(policies_need_a_module_that_has_them, setup),
         cmocka_unit_test_setup(engine_missing, setup),
         cmocka_unit_test_setup(engine_missing_beside_the_library, setup),
         cmocka_unit_test_setup(engine_is_found_beside_the_library, setup),
