@@ -54,6 +54,8 @@ void cli_environment(void);
 int cli_run(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_stat(int argc, char **argv);
+int cli_policy(int argc, char **argv);
 
 /* Where to run an application, and how. */
 struct guest_options {

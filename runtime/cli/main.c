@@ -21,6 +21,8 @@ static const struct {
 } commands[] = {
     { "run", cli_run, "run a program on the hmm device, here or in a test guest" },
     { "info", cli_info, "what the device is, and which mode it would run in and why" },
+    { "stat", cli_stat, "watch what the device does with a process's memory" },
+    { "policy", cli_policy, "what moves memory unasked: list, show, change" },
     { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node.c - the node of the module as the command uses it: on its own or for another process, with
+ * words for what goes wrong. No locking.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "node.h"
+
+const char *node_path(void)
+{
+    const char *path = getenv("HMMSVM_DEVICE");
+
+    return path && *path ? path : "/dev/hmmsvm";
+}
+
+int node_open(struct hmmsvm_version *version)
+{
+    const char *path = node_path();
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0 && (errno == ENOENT || errno == ENXIO || errno == ENODEV))
+        cli_die("%s does not exist: the module is not loaded (sudo hmmsvm load, or "
+                "hmmsvm run --guest)", path);
+    if (fd < 0)
+        cli_die("cannot open %s: %s%s", path, strerror(errno),
+                errno == EACCES ? " (ls -l shows who may)" : "");
+    memset(version, 0, sizeof(*version));
+    version->size = sizeof(*version);
+    if (ioctl(fd, HMMSVM_IOC_VERSION, version))
+        cli_die("%s does not answer as the hmmsvm module does: %s", path, strerror(errno));
+    if (version->abi_major != HMMSVM_ABI_MAJOR || version->abi_minor < 1)
+        cli_die("the loaded module (%.32s) speaks ABI %u.%u; this command needs %u.1",
+                version->release, version->abi_major, version->abi_minor, HMMSVM_ABI_MAJOR);
+    return fd;
+}
+
+int node_ask(int fd, unsigned long request, void *arg)
+{
+    while (ioctl(fd, request, arg))
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+/* Whether the process has libhmmsvm in it: then it has a device, in direct mode. */
+static bool process_has_library(unsigned pid)
+{
+    char *path = cli_format("/proc/%u/maps", pid), *line = NULL;
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    size_t size = 0;
+
+    while (file && !found && getline(&line, &size, file) > 0)
+        found = strstr(line, "/libhmmsvm.so") != NULL;
+    if (file)
+        fclose(file);
+    free(line);
+    free(path);
+    return found;
+}
+
+void node_target_failed(int err, const struct hmmsvm_target *target)
+{
+    switch (err) {
+    case -ESRCH:
+        cli_die("there is no process %u", target->pid);
+    case -EPERM:
+    case -EACCES:
+        cli_die("no permission to look into process %u: it is another user's or has more rights "
+                "(try with sudo)", target->pid);
+    case -ENOENT:
+        if (target->context)
+            cli_die("process %u has no context %u", target->pid, target->context);
+        if (process_has_library(target->pid))
+            cli_die("process %u has no context: it runs in direct mode, or has not opened the "
+                    "device yet", target->pid);
+        cli_die("process %u has no context: it does not use the device", target->pid);
+    default:
+        cli_die("the module does not answer for process %u: %s", target->pid, strerror(-err));
+    }
+}
+
+double node_memory_mib(int fd)
+{
+    struct hmmsvm_memory memory;
+    double mib = 0;
+    unsigned i = 0;
+
+    /* Which one a context has, the module does not say of others. */
+    do {
+        memory = (struct hmmsvm_memory){ .size = sizeof(memory), .index = i };
+        if (node_ask(fd, HMMSVM_IOC_MEMORY, &memory))
+            break;
+        mib += (double)memory.bytes / (1 << 20);
+    } while (++i < memory.count);
+    return mib;
+}
+
+bool node_context(int fd)
+{
+    const size_t length = 1 << 21;
+    struct hmmsvm_create create = { .size = sizeof(create), .window_len = length };
+    void *window = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                        0);
+
+    if (window == MAP_FAILED)
+        return false;
+    create.window_start = (__u64)(uintptr_t)window;
+    return !node_ask(fd, HMMSVM_IOC_CREATE, &create);
+}
+
+unsigned node_processes(int fd, void (*f)(unsigned pid, const struct hmmsvm_stats *stats))
+{
+    DIR *folder = opendir("/proc");
+    struct dirent *entry;
+    unsigned found = 0;
+
+    while (folder && (entry = readdir(folder))) {
+        struct hmmsvm_stats stats = { .size = sizeof(stats) };
+
+        stats.target.pid = (unsigned)strtoul(entry->d_name, NULL, 10);
+        if (!stats.target.pid || node_ask(fd, HMMSVM_IOC_STATS, &stats))
+            continue;
+        found++;
+        f((unsigned)strtoul(entry->d_name, NULL, 10), &stats);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node.h - the node of the module as the command uses it. No locking.
+ */
+#ifndef HMMSVM_CLI_NODE_H
+#define HMMSVM_CLI_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hmmsvm/uapi.h>
+
+/* Where the node is: HMMSVM_DEVICE or /dev/hmmsvm. */
+const char *node_path(void);
+
+/* Opens the node of a module that knows device memory; ends the program if there is none. */
+int node_open(struct hmmsvm_version *version);
+
+/* An ioctl, started over when a signal comes in between; 0 or a negative errno value. */
+int node_ask(int fd, unsigned long request, void *arg);
+
+/* Ends the program with words for what a request about another process met. */
+void node_target_failed(int err, const struct hmmsvm_target *target) __attribute__((noreturn));
+
+/* The size of all device memories together; 0 if there is none. */
+double node_memory_mib(int fd);
+
+/*
+ * Makes a context of this process's own, which ends with the file. It is never used, only asked
+ * what a new context has.
+ */
+bool node_context(int fd);
+
+/* Calls f for each process that has a context and that the caller may look into. */
+unsigned node_processes(int fd, void (*f)(unsigned pid, const struct hmmsvm_stats *stats));
+
+#endif
