@@ -56,6 +56,7 @@ int cli_info(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_stat(int argc, char **argv);
 int cli_policy(int argc, char **argv);
+int cli_load(int argc, char **argv);
 
 /* Where to run an application, and how. */
 struct guest_options {
@@ -65,6 +66,7 @@ struct guest_options {
     const char *module;             /* a file; NULL: the one built for that kernel */
     bool no_module;
     const char *module_params;      /* NULL: none */
+    const char *devmem;             /* sizes in MiB; NULL: 256 if the module can; "0": none */
     long memory_mb, cpus, nodes, swap_mb;
     long timeout_s;                 /* 0: none */
     const char *log;                /* NULL: one in the cache */

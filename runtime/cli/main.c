@@ -23,6 +23,7 @@ static const struct {
     { "info", cli_info, "what the device is, and which mode it would run in and why" },
     { "stat", cli_stat, "watch what the device does with a process's memory" },
     { "policy", cli_policy, "what moves memory unasked: list, show, change" },
+    { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
     { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
 

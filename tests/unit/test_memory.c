@@ -122,13 +122,14 @@ static int answer(unsigned long request, void *arg)
         ((struct hmmsvm_events *)arg)->bytes = 8192;
         return err;
     case HMMSVM_IOC_STATS: {
-        struct hmmsvm_stats *s = arg;
-        uint64_t *first = (uint64_t *)&s->device_faults, n = 1;
+        const struct hmmsvm_stats *s = arg;
+        __u64 *word = arg;
+        uint64_t n = 1;
 
-        for (; first < (uint64_t *)&s->target; first++)
-            *first = n++ * 1000;
-        for (first = (uint64_t *)&s->device_pages; first < (uint64_t *)(s + 1); first++)
-            *first = n++ * 1000;
+        /* All but the size and the target. */
+        for (size_t i = 1; i < sizeof(*s) / sizeof(*word); i++)
+            if (i != offsetof(struct hmmsvm_stats, target) / sizeof(*word))
+                word[i] = n++ * 1000;
         return err;
     }
     default:
