@@ -36,6 +36,7 @@
 #define QEMU            "qemu-system-x86_64"
 #define PROBE_SECONDS   15
 #define LOGS_KEPT       20
+#define GUEST_DEVMEM    "256"   /* MiB */
 
 /* ---- the RAM disk ---- */
 
@@ -748,6 +749,43 @@ static char *module_find(const struct guest_options *o)
     return path;
 }
 
+/* Whether the module has a parameter of that name; the kernel warns of those it has not. */
+static bool module_has_param(const char *path, const char *name)
+{
+    char *entry = cli_format("parmtype=%s:", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    bool has = false;
+    void *data;
+
+    if (fd >= 0 && !fstat(fd, &st) && st.st_size) {
+        data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data != MAP_FAILED) {
+            has = memmem(data, st.st_size, entry, strlen(entry));
+            munmap(data, st.st_size);
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    free(entry);
+    return has;
+}
+
+/* The module's parameters: those that were given, and device memory unless they say. */
+static char *module_params(const struct guest_options *o, const char *module)
+{
+    const char *given = o->module_params ? o->module_params : "";
+    bool can = module_has_param(module, "devmem_mb");
+
+    if (o->devmem && !can && strcmp(o->devmem, "0"))
+        cli_die("the module %s knows no device memory, but --devmem was given", module);
+    if (!can || (!o->devmem && strstr(given, "devmem_mb=")) ||
+        (o->devmem && !strcmp(o->devmem, "0")))
+        return cli_format("%s", given);
+    return cli_format("%s%sdevmem_mb=%s", given, *given ? " " : "",
+                      o->devmem ? o->devmem : GUEST_DEVMEM);
+}
+
 int guest_run(const struct guest_options *o, char **argv, char **env)
 {
     struct session *s = calloc(1, sizeof(*s));
@@ -811,7 +849,7 @@ int guest_run(const struct guest_options *o, char **argv, char **env)
         archive_strings(&a, GUEST_JOB_SHARES, shares.items);
     if (module) {
         job_module[0] = module;
-        job_module[1] = (char *)o->module_params;
+        job_module[1] = module_params(o, module);
         job_module[2] = NULL;
         archive_strings(&a, GUEST_JOB_MODULE, job_module);
     }

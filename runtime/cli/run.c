@@ -27,6 +27,7 @@ enum {
     OPT_MODULE,
     OPT_NO_MODULE,
     OPT_MODULE_PARAMS,
+    OPT_DEVMEM,
     OPT_MEMORY,
     OPT_CPUS,
     OPT_NODES,
@@ -57,6 +58,8 @@ static const struct argp_option options[] = {
       "Hardware virtualization or emulation (default: what a trial boot says)", 3 },
     { "module", OPT_MODULE, "FILE", 0, "Load this module, not the one built for the kernel", 3 },
     { "module-params", OPT_MODULE_PARAMS, "TEXT", 0, "Parameters for the module", 3 },
+    { "devmem", OPT_DEVMEM, "MIB[,MIB...]", 0,
+      "Size of the device memory, or of each of several (default 256; 0: none)", 3 },
     { "no-module", OPT_NO_MODULE, NULL, 0, "Load no module", 3 },
     { "append", OPT_APPEND, "TEXT", 0, "More words for the kernel's command line", 3 },
     { "log", OPT_LOG, "FILE", 0, "Where the kernel log goes (default: a file in the cache)", 3 },
@@ -91,6 +94,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->accel = arg;
         break;
     case OPT_MODULE: o->module = arg; break;
+    case OPT_DEVMEM:
+        /* Each an even number; only a 0 stands alone. */
+        for (const char *p = arg; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+            char *end;
+            unsigned long size = strtoul(p, &end, 10);
+
+            if (*p < '0' || *p > '9' || (*end && *end != ',') || size % 2 || size > 1 << 24 ||
+                (!size && strcmp(arg, "0")))
+                argp_error(state, "--devmem takes even numbers of MiB, separated by commas, or 0, "
+                                  "not \"%s\"", arg);
+        }
+        o->devmem = arg;
+        break;
     case OPT_NO_MODULE: o->no_module = true; break;
     case OPT_MODULE_PARAMS: o->module_params = arg; break;
     case OPT_MEMORY: o->memory_mb = cli_number("--memory", arg, 256, 1 << 20); break;
