@@ -22,6 +22,7 @@
 #include <hmmsvm/client.h>
 
 #include "cli.h"
+#include "node.h"
 
 static void row(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -58,6 +59,34 @@ static void info_kernel(void)
     row("kernel", "%s %s", host.sysname, host.release);
 }
 
+static void info_memories(int fd)
+{
+    struct hmmsvm_policy_choice choice = { .size = sizeof(choice) };
+    struct hmmsvm_memory memory;
+    unsigned i = 0;
+
+    do {
+        char node[32] = "any node";
+        int err;
+
+        memory = (struct hmmsvm_memory){ .size = sizeof(memory), .index = i };
+        err = node_ask(fd, HMMSVM_IOC_MEMORY, &memory);
+        if (err) {
+            row("memory", "none: %s", err == -ENODEV ?
+                "the module was loaded without, or its kernel cannot" : strerror(-err));
+            return;
+        }
+        if (memory.node >= 0)
+            snprintf(node, sizeof(node), "node %d", memory.node);
+        row(i ? "" : "memory", "%u: %.0f MiB on %s, %.1f in use, %s", i,
+            (double)memory.bytes / (1 << 20), node, (double)memory.used_bytes / (1 << 20),
+            memory.kind == HMMSVM_MEMORY_COHERENT ? "the CPU reaches it" : "private");
+    } while (++i < memory.count);
+    if (node_context(fd) && !node_ask(fd, HMMSVM_IOC_POLICY, &choice))
+        row("policy", "%.16s, eviction %.16s, unless a program is told otherwise",
+            choice.placement, choice.eviction);
+}
+
 /* The module is asked by itself, so that it shows even where another mode is chosen. */
 static void info_module(void)
 {
@@ -75,9 +104,13 @@ static void info_module(void)
     if (ioctl(fd, HMMSVM_IOC_VERSION, &version))
         row("module", "%s is there, but does not say its version: %s", node, strerror(errno));
     else
-        row("module", "%.32s, ABI %u.%u (this command: %u.%u)%s", version.release,
+        row("module", "%.32s, ABI %u.%u (this command: %u.%u)%s%s%s", version.release,
             version.abi_major, version.abi_minor, HMMSVM_ABI_MAJOR, HMMSVM_ABI_MINOR,
-            version.features & HMMSVM_FEATURE_MIRROR ? ", mirror" : "");
+            version.features & HMMSVM_FEATURE_MIRROR ? ", mirror" : "",
+            version.features & HMMSVM_FEATURE_DEVICE_MEMORY ? ", device memory" : "",
+            version.features & HMMSVM_FEATURE_HUGE_PAGES ? ", huge pages" : "");
+    if (version.abi_major == HMMSVM_ABI_MAJOR && version.abi_minor >= 1)
+        info_memories(fd);
     close(fd);
 }
 
