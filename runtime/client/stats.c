@@ -71,11 +71,14 @@ static void stats_text_memory(struct hmmsvm_device *dev, const struct hmmsvm_sta
                               const struct hmmsvm_memory *memory)
 {
     const uint64_t page = dev->version.page_size;
+    char node[32] = "";
 
+    if (memory->node >= 0)
+        snprintf(node, sizeof(node), " on node %d", memory->node);
     fprintf(stderr,
-            "hmmsvm:   device memory   %10.1f MiB of %.1f on node %d (%.1f at most), %" PRIu64
+            "hmmsvm:   device memory   %10.1f MiB of %.1f%s (%.1f at most), %" PRIu64
             " pages mirrored there, %" PRIu64 " huge mirrored\n",
-            mib(s->device_pages * page), mib(memory->bytes), memory->node,
+            mib(s->device_pages * page), mib(memory->bytes), node,
             mib(s->device_pages_peak * page), (uint64_t)s->pages_mirrored_device,
             (uint64_t)s->huge_mirrored);
     fprintf(stderr,
