@@ -29,26 +29,33 @@ static const struct {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+/* One write, so that the line stays whole beside what a program prints. */
+static void say(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0)
+        return;
+    fprintf(stderr, "hmmsvm: %s\n", text);
+    free(text);
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;
 
-    fputs("hmmsvm: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say(format, args);
     va_end(args);
-    fputc('\n', stderr);
 }
 
 void cli_die(const char *format, ...)
 {
     va_list args;
 
-    fputs("hmmsvm: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say(format, args);
     va_end(args);
-    fputc('\n', stderr);
     exit(CLI_FAILED);
 }
 
