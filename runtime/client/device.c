@@ -237,8 +237,8 @@ static int device_bind(struct hmmsvm_device *dev)
     err = device_ioctl(dev->fd, HMMSVM_IOC_CREATE, &create);
     if (err == -ENODEV && create.memory) {
         device_ioctl(dev->fd, HMMSVM_IOC_MEMORY, &memory);
-        return error_set(err, "HMMSVM_MEMORY is \"%u\", but the module has %u device memories, "
-                         "which count from 0", create.memory, memory.count);
+        return error_set(err, "HMMSVM_MEMORY is \"%u\", but the module has only %u (they "
+                         "count from 0)", create.memory, memory.count);
     }
     if (err == -EBUSY)
         return error_set(err, "this process is itself the engine of another: a kernel cannot use "
