@@ -12,12 +12,78 @@
 #error "hmmsvm needs Linux 6.12 or newer"
 #endif
 
+#include <linux/memremap.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 /* Typed allocation, since 7.0. */
 #ifndef kmalloc_obj
 #define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
+#endif
+
+/* Device pages may be huge, and what frees them gets a folio, since 7.0. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+
+#define HMMSVM_HUGE_DEVICE_PAGES		IS_ENABLED(CONFIG_ARCH_ENABLE_THP_MIGRATION)
+#define HMMSVM_MIGRATE_PFN_COMPOUND		MIGRATE_PFN_COMPOUND
+#define HMMSVM_MIGRATE_VMA_SELECT_COMPOUND	MIGRATE_VMA_SELECT_COMPOUND
+
+#define HMMSVM_PAGEMAP_FREE(fn)			.folio_free = fn
+
+static inline struct dev_pagemap *hmmsvm_page_pgmap(struct page *page)
+{
+	return page_pgmap(page);
+}
+
+static inline void hmmsvm_zone_device_page_init(struct page *page, struct dev_pagemap *pgmap,
+						unsigned int order)
+{
+	zone_device_folio_init(page_folio(page), pgmap, order);
+}
+
+/* A CPU fault on a huge device page that is mapped as such. */
+static inline bool hmmsvm_fault_is_huge(const struct vm_fault *vmf)
+{
+	return !vmf->pte && folio_test_large(page_folio(vmf->page));
+}
+
+#else
+
+#define HMMSVM_HUGE_DEVICE_PAGES		0
+#define HMMSVM_MIGRATE_PFN_COMPOUND		0UL
+#define HMMSVM_MIGRATE_VMA_SELECT_COMPOUND	0
+
+/* For a function fn(struct folio *): makes fn_page(). */
+#define HMMSVM_PAGEMAP_FREE(fn)			.page_free = fn##_page
+#define HMMSVM_PAGEMAP_FREE_PAGE(fn)					\
+	static void fn##_page(struct page *page)			\
+	{								\
+		fn(page_folio(page));					\
+	}								\
+	static_assert(true)
+
+static inline struct dev_pagemap *hmmsvm_page_pgmap(struct page *page)
+{
+	return page->pgmap;
+}
+
+static inline void hmmsvm_zone_device_page_init(struct page *page, struct dev_pagemap *pgmap,
+						unsigned int order)
+{
+	zone_device_page_init(page);
+}
+
+static inline bool hmmsvm_fault_is_huge(const struct vm_fault *vmf)
+{
+	return false;
+}
+
+#endif
+
+#ifndef HMMSVM_PAGEMAP_FREE_PAGE
+#define HMMSVM_PAGEMAP_FREE_PAGE(fn)		static_assert(true)
 #endif
 
 #endif /* HMMSVM_COMPAT_H */

@@ -17,13 +17,16 @@
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/pid.h>
 #include <linux/pseudo_fs.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
+#include "block.h"
 #include "compat.h"
-#include "hmmsvm.h"
+#include "devmem.h"
+#include "migrate.h"
 
 /* What vm.mmap_min_addr is everywhere; below it nobody maps anything. */
 #define HMMSVM_VA_START 0x10000UL
@@ -94,6 +97,7 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 		goto fail;
 	}
 	ctx->inode = inode;
+	refcount_set(&ctx->refs, 1);
 	INIT_LIST_HEAD(&ctx->node);
 	xa_init(&ctx->ranges);
 	mutex_init(&ctx->bind_mutex);
@@ -101,6 +105,10 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	spin_lock_init(&ctx->pending_lock);
 	INIT_LIST_HEAD(&ctx->pending);
 	init_waitqueue_head(&ctx->poll_wait);
+	hmmsvm_blocks_init(ctx);
+	hmmsvm_advice_init(ctx);
+	spin_lock_init(&ctx->events_lock);
+	INIT_LIST_HEAD(&ctx->rings);
 	file->f_mapping = inode->i_mapping;
 	return ctx;
 fail:
@@ -108,14 +116,27 @@ fail:
 	return ERR_PTR(err);
 }
 
+/* Gives a reference back; the last one frees the memory. */
+void hmmsvm_context_put(struct hmmsvm_context *ctx)
+{
+	if (!refcount_dec_and_test(&ctx->refs))
+		return;
+	hmmsvm_blocks_free(ctx);
+	hmmsvm_advice_free(ctx);
+	kfree(ctx);
+}
+
 /* Ends a context: its file is closed and the engine's mappings are gone. */
-void hmmsvm_context_free(struct hmmsvm_context *ctx)
+void hmmsvm_context_end(struct hmmsvm_context *ctx)
 {
 	if (ctx->app_mm) {
 		mutex_lock(&contexts_lock);
 		list_del(&ctx->node);
 		mutex_unlock(&contexts_lock);
 
+		hmmsvm_blocks_stop(ctx);
+		if (ctx->devmem)
+			hmmsvm_migrate_empty_of(ctx);
 		hmmsvm_ranges_free(ctx);
 		mmu_interval_notifier_remove(&ctx->app_notifier);
 		mmdrop(ctx->app_mm);
@@ -126,7 +147,7 @@ void hmmsvm_context_free(struct hmmsvm_context *ctx)
 	hmmsvm_mirror_forget_pending(ctx);
 	iput(ctx->inode);
 	simple_release_fs(&contexts_mount, &contexts_mount_count);
-	kfree(ctx);
+	hmmsvm_context_put(ctx);
 }
 
 /*
@@ -191,7 +212,7 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 			       (unsigned long)how->window_len, &end) ||
 	    how->window_start < PAGE_SIZE || end > DEFAULT_MAP_WINDOW)
 		return -EINVAL;
-	if (how->memory)
+	if (how->memory && !hmmsvm_devmem_at(how->memory))
 		return -ENODEV;
 
 	if (mutex_lock_interruptible(&ctx->bind_mutex))
@@ -209,6 +230,7 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	ctx->va_start = HMMSVM_VA_START;
 	ctx->va_end = DEFAULT_MAP_WINDOW & PAGE_MASK;
 	ctx->fault_around = around;
+	ctx->devmem = hmmsvm_devmem_at(how->memory);
 
 	/*
 	 * The first interval notifier of an mm takes its mmap_lock, for writing
@@ -233,6 +255,8 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	mutex_unlock(&contexts_lock);
 	if (err)
 		mmu_interval_notifier_remove(&ctx->app_notifier);
+	else
+		hmmsvm_blocks_start(ctx);
 out:
 	mutex_unlock(&ctx->bind_mutex);
 	return err;
@@ -272,6 +296,62 @@ static bool context_same_rights(struct hmmsvm_context *ctx)
 	       uid_eq(app->suid, own->suid) && gid_eq(app->gid, own->gid) &&
 	       gid_eq(app->egid, own->egid) && gid_eq(app->sgid, own->sgid) &&
 	       cap_issubset(app->cap_permitted, own->cap_permitted);
+}
+
+/* Whether the caller may look into, and steer, a context from outside. */
+static bool context_may_target(struct hmmsvm_context *ctx)
+{
+	return context_same_rights(ctx) || ns_capable(ctx->app_cred->user_ns, CAP_SYS_PTRACE);
+}
+
+/*
+ * The context that @target names, with a reference, or an ERR_PTR: -ENOTCONN,
+ * -EPERM, -ESRCH, -ENOENT. @own is that of the file that was asked.
+ */
+struct hmmsvm_context *hmmsvm_context_target(struct hmmsvm_context *own,
+					     const struct hmmsvm_target *target)
+{
+	struct hmmsvm_context *ctx, *found = ERR_PTR(-ENOENT);
+	struct task_struct *task;
+	struct mm_struct *mm;
+	unsigned int n = 0;
+	struct pid *pid;
+
+	if (!target->pid) {
+		if (!hmmsvm_context_bound(own))
+			return ERR_PTR(-ENOTCONN);
+		if (!hmmsvm_context_is_party(own))
+			return ERR_PTR(-EPERM);
+		hmmsvm_context_get(own);
+		return own;
+	}
+
+	pid = find_get_pid(target->pid);
+	task = get_pid_task(pid, PIDTYPE_PID);
+	put_pid(pid);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	if (!mm)
+		return ERR_PTR(-ESRCH);
+
+	mutex_lock(&contexts_lock);
+	/* The youngest is at the head of the list. */
+	list_for_each_entry_reverse(ctx, &contexts, node) {
+		if (ctx->app_mm != mm || n++ != target->context)
+			continue;
+		if (context_may_target(ctx)) {
+			hmmsvm_context_get(ctx);
+			found = ctx;
+		} else {
+			found = ERR_PTR(-EPERM);
+		}
+		break;
+	}
+	mutex_unlock(&contexts_lock);
+	mmput(mm);
+	return found;
 }
 
 /* Makes the caller the context's engine. See struct hmmsvm_attach. */

@@ -5,9 +5,14 @@
  *   main.c     the node and its requests            (top)
  *   context.c  contexts: lifetime, who is application, who is engine
  *   mirror.c   the engine's mapping and its faults
- *   range.c    watching the application's page table (bottom)
+ *   block.c    blocks of 2 MiB; calls the policy     advice.c, policy/
+ *   migrate.c  moves pages to device memory and back
+ *   devmem.c   device memory: what there is, whose it is
+ *   range.c    watching the application's page table
+ *   events.c   event rings and tracepoints           (bottom)
  *
- * Calls go downwards only.
+ * Calls go downwards, with two exceptions: the policy's tick (block.c) has
+ * migrate.c move pages, and the core calls migrate.c for a CPU fault.
  *
  * Lock order, outermost first. Left column: a device fault. Right column: a
  * change of the application's page table. They meet in range->lock only.
@@ -15,13 +20,22 @@
  *   engine mm: mmap_lock or VMA lock (read)    application mm: mmap_lock, and
  *     application mm: mmap_lock (read,           whatever rmap locks the core
  *     TRY only; dropped before the next)         holds; none of ours
+ *       range->tables
  *       range->lock (read)                         range->lock (write)
  *         engine's page table lock                   i_mmap_rwsem of ctx->inode
  *                                                      engine's page table lock
  *
+ * Migration: the application's mmap_lock (read), then block->migrate_mutex, then
+ * what the core takes (folio locks, always tried; rmap locks), which ends in the
+ * right column. A CPU fault and an eviction take none of our mutexes. While
+ * migrating nothing of the left column is held but the first lock's application
+ * half. hmmsvm_devmem.lock and ctx->events_lock are leaves; the former is taken
+ * under page table locks when a device page is freed.
+ *
  * ctx->bind_mutex and ctx->range_mutex are taken with no lock of ours and no
  * mmap_lock held; an application's mmap_lock may be taken within bind_mutex.
- * contexts_lock is a leaf among the sleeping locks (bind_mutex is outside),
+ * contexts_lock is a leaf among the sleeping locks (bind_mutex is outside), as is
+ * ctx->advice_mutex;
  * ctx->pending_lock and range->streams_lock are leaves altogether.
  */
 #ifndef HMMSVM_KMOD_H
@@ -32,19 +46,26 @@
 #include <linux/fs.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include <hmmsvm/policy.h>
 #include <hmmsvm/uapi.h>
 
 #define HMMSVM_BLOCK_SHIFT	PMD_SHIFT
 #define HMMSVM_BLOCK_SIZE	BIT(HMMSVM_BLOCK_SHIFT)
 #define HMMSVM_BLOCK_PAGES	(HMMSVM_BLOCK_SIZE >> PAGE_SHIFT)
+
+#define HMMSVM_REGION_PAGES	HMMSVM_POLICY_REGION_PAGES
+#define HMMSVM_BLOCK_REGIONS	(HMMSVM_BLOCK_PAGES / HMMSVM_REGION_PAGES)
 
 #define HMMSVM_RANGE_SHIFT	30
 #define HMMSVM_RANGE_SIZE	BIT(HMMSVM_RANGE_SHIFT)
@@ -66,17 +87,46 @@ struct hmmsvm_counters {
 	atomic64_t invalidations_zapped;
 	atomic64_t ranges;
 	atomic64_t fault_ns;
+	atomic64_t device_pages;
+	atomic64_t device_pages_peak;
+	atomic64_t pages_mirrored_device;
+	atomic64_t huge_mirrored;
+	atomic64_t cpu_faults;
+	atomic64_t cpu_fault_ns;
+	atomic64_t migrations_to_device;
+	atomic64_t pages_to_device;
+	atomic64_t pages_zeroed;
+	atomic64_t pages_to_system;
+	atomic64_t pages_to_system_cpu;
+	atomic64_t pages_to_system_evicted;
+	atomic64_t evictions;
+	atomic64_t refaults;
+	atomic64_t huge_to_device;
+	atomic64_t huge_to_system;
+	atomic64_t migrate_ns;
+	atomic64_t failed_no_memory;
+	atomic64_t failed_no_system_memory;
+	atomic64_t failed_busy;
+	atomic64_t failed_kind;
+	atomic64_t policy_errors;
+	atomic64_t withdrawals;
+	atomic64_t sampled_faults;
 };
+
+struct hmmsvm_devmem;
 
 /*
  * A context: one application, at most one engine.
  *
- * Lifetime: the open file is the only reference; the engine's mappings and
- * its faults hold the file. The address spaces are held with mmgrab() from
- * the request that named them to the end, and with mmget_not_zero() only as
- * long as one fault takes.
+ * Lifetime: it ends with the last close of the file (hmmsvm_context_end()); the
+ * engine's mappings and its faults hold the file. Its memory, and that of its
+ * blocks, is kept by @refs a while longer where somebody may be about to count
+ * something: a CPU fault, a request from outside, an event ring. The address spaces
+ * are held with mmgrab() from the request that named them to the end, and with
+ * mmget_not_zero() only as long as one fault takes.
  */
 struct hmmsvm_context {
+	refcount_t refs;
 	struct list_head node;		/* contexts; contexts_lock */
 	struct inode *inode;		/* its i_mapping finds the mirrors */
 
@@ -88,6 +138,7 @@ struct hmmsvm_context {
 	unsigned long window_start, window_end;
 	unsigned long va_start, va_end;
 	unsigned int fault_around;	/* pages, a power of two */
+	struct hmmsvm_devmem *devmem;	/* NULL: none */
 
 	struct mm_struct *engine_mm;	/* contexts_lock */
 
@@ -100,6 +151,27 @@ struct hmmsvm_context {
 
 	bool app_gone;
 	wait_queue_head_t poll_wait;
+
+	struct xarray blocks;		/* address >> HMMSVM_BLOCK_SHIFT; see block.c */
+
+	/* The policy; covered by devmem->lock. */
+	const struct hmmsvm_placement *placement;
+	const struct hmmsvm_eviction *eviction;
+	struct hmmsvm_policy_env policy_env;
+	__s64 tunables[HMMSVM_POLICY_TUNABLES];
+	unsigned int policy_generation;
+	struct delayed_work tick;
+	unsigned long tick_next;	/* block to go on with; the work's own */
+	bool ticking;
+
+	struct maple_tree advice;	/* see advice.c */
+	struct mutex advice_mutex;
+	unsigned int advice_changes;
+	bool advised;			/* there is or was some */
+
+	spinlock_t events_lock;		/* rings, nr_rings */
+	struct list_head rings;
+	unsigned int nr_rings;
 
 	struct hmmsvm_counters count;
 };
@@ -117,6 +189,12 @@ struct hmmsvm_range {
 	unsigned long start;
 	struct rw_semaphore lock;
 	DECLARE_BITMAP(blocks, HMMSVM_RANGE_BLOCKS);
+	/*
+	 * Blocks that have one entry for all of them. Set with tables held for
+	 * writing and lock for reading, cleared with lock held for writing.
+	 */
+	DECLARE_BITMAP(huge, HMMSVM_RANGE_BLOCKS);
+	struct rw_semaphore tables;	/* read: page tables for small entries are made */
 
 	/* Where sequential accesses to fresh memory are expected to go on. */
 	spinlock_t streams_lock;
@@ -130,9 +208,17 @@ struct hmmsvm_range {
 #define hmmsvm_count_add(ctx, what, n)	atomic64_add((n), &(ctx)->count.what)
 #define hmmsvm_count(ctx, what)		atomic64_inc(&(ctx)->count.what)
 
+static inline void hmmsvm_context_get(struct hmmsvm_context *ctx)
+{
+	refcount_inc(&ctx->refs);
+}
+
 /* context.c */
 struct hmmsvm_context *hmmsvm_context_new(struct file *file);
-void hmmsvm_context_free(struct hmmsvm_context *ctx);
+void hmmsvm_context_end(struct hmmsvm_context *ctx);
+void hmmsvm_context_put(struct hmmsvm_context *ctx);
+struct hmmsvm_context *hmmsvm_context_target(struct hmmsvm_context *own,
+					     const struct hmmsvm_target *target);
 int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *how);
 int hmmsvm_context_attach(struct hmmsvm_context *ctx);
 bool hmmsvm_context_bound(struct hmmsvm_context *ctx);
@@ -146,6 +232,8 @@ void hmmsvm_mirror_forget_pending(struct hmmsvm_context *ctx);
 /* range.c */
 struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long addr);
 struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long addr);
+void hmmsvm_range_withdraw(struct hmmsvm_range *range, unsigned long start, unsigned long end);
+void hmmsvm_range_split(struct hmmsvm_range *range, unsigned int nr);
 void hmmsvm_ranges_free(struct hmmsvm_context *ctx);
 unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
 				   unsigned int max, unsigned long limit);

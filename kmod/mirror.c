@@ -17,6 +17,13 @@
  *           application's lock no more: however busy that is, a fault that
  *           has waited for it once gets on, unless the page itself changed.
  *
+ * Where the context has device memory, the policy is asked before a page that is
+ * not in it gets an entry (block.c). If it wants the page to move, that happens
+ * in the second phase. What the policy may still decide about gets no entry
+ * unasked: of system memory that could move, only the region of the fault is
+ * mapped at once, of device memory all there is around it. The entry of a device
+ * page shows the memory behind it (devmem.c).
+ *
  * Entries are ordinary PFNs without a reference to their pages: what keeps a
  * page is the application's own mapping, and nobody takes that away without
  * the notifier that takes ours away first (range.c).
@@ -41,8 +48,11 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "block.h"
 #include "compat.h"
-#include "hmmsvm.h"
+#include "devmem.h"
+#include "events.h"
+#include "migrate.h"
 
 #define MIRROR_MAX_PENDING 4096
 
@@ -54,6 +64,7 @@ struct mirror_fault {
 	struct hmmsvm_context *ctx;
 	struct vm_area_struct *vma;	/* the engine's; NULL while it is unlocked */
 	unsigned long vma_start, vma_end;
+	pmd_t *pmd;			/* may get an entry for all of the block; NULL: may not */
 	unsigned long addr;		/* of the page */
 	bool write;
 
@@ -62,11 +73,20 @@ struct mirror_fault {
 	unsigned long start, end;
 	unsigned long seq;
 	bool spread_writable;		/* neighbours may become writable too */
+	bool present;			/* there is a page, whether it allows the access or not */
+	bool migratable;		/* of a kind that can be in device memory */
+	bool confined;			/* system memory: map no more than the region */
+	struct page *dpage;		/* the device page that was found; NULL: none */
 	pgprot_t prot;			/* of a read-only entry */
 	unsigned long *pfns;
 
+	/* What the policy said. */
+	bool decided;
+	struct hmmsvm_block *block;
+	struct hmmsvm_policy_decision decision;
+
 	/* Filled in while entries are set. */
-	unsigned int set, writable, upgraded;
+	unsigned int set, writable, upgraded, device, huge;
 };
 
 /*
@@ -202,18 +222,49 @@ static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 			     !mapping_can_writeback(vma->vm_file->f_mapping);
 
 	f->seq = mmu_interval_read_begin(&f->range->notifier);
+	f->migratable = ctx->devmem && hmmsvm_migrate_possible(vma);
+	f->confined = f->migratable && (READ_ONCE(ctx->placement)->device_fault ||
+					READ_ONCE(ctx->advised));
 	hmm.notifier = &f->range->notifier;
 	hmm.notifier_seq = f->seq;
 	hmm.start = f->start;
 	hmm.end = f->end;
+	hmm.dev_private_owner = hmmsvm_devmem_owner();
 	memset(f->pfns, 0, ((f->end - f->start) >> PAGE_SHIFT) * sizeof(*f->pfns));
 	if (hmm_range_fault(&hmm))
 		return VM_FAULT_RETRY;
 
 	pfn = f->pfns[(f->addr - f->start) >> PAGE_SHIFT];
+	f->present = pfn & HMM_PFN_VALID;
+	f->dpage = NULL;
+	if (f->present && ctx->devmem && hmmsvm_devmem_of(hmm_pfn_to_page(pfn)))
+		f->dpage = hmm_pfn_to_page(pfn);
 	if ((pfn & HMM_PFN_VALID) && (!f->write || (pfn & HMM_PFN_WRITE)))
 		return VM_FAULT_NOPAGE;
 	return 0;
+}
+
+/*
+ * Asks the policy, once a fault. Returns whether it wants pages to be moved to
+ * device memory first.
+ */
+static bool mirror_decide(struct mirror_fault *f)
+{
+	struct hmmsvm_context *ctx = f->ctx;
+
+	if (!ctx->devmem || f->decided)
+		return false;
+	f->decided = true;
+	if (!f->migratable) {
+		if (READ_ONCE(ctx->placement)->device_fault)
+			hmmsvm_count(ctx, failed_kind);
+		return false;
+	}
+	f->block = hmmsvm_block_get(ctx, f->addr);
+	if (!f->block)
+		return false;
+	hmmsvm_block_device_fault(ctx, f->block, f->addr, f->write, f->dpage, &f->decision);
+	return f->decision.action == HMMSVM_ACTION_TO_DEVICE;
 }
 
 /* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
@@ -222,10 +273,19 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 	struct mirror_fault *f = data;
 	unsigned long hmm_pfn = f->pfns[(addr - f->start) >> PAGE_SHIFT];
 	unsigned long pfn = hmm_pfn & ~HMM_PFN_FLAGS;
+	struct hmmsvm_devmem *dm = NULL;
 	pte_t old = ptep_get(ptep), pte;
+	struct page *page;
 	bool write;
 
 	if (!(hmm_pfn & HMM_PFN_VALID) || (hmm_pfn & HMM_PFN_ERROR))
+		return 0;
+	page = pfn_to_page(pfn);
+	if (f->ctx->devmem)
+		dm = hmmsvm_devmem_of(page);
+	if (dm)
+		pfn = page_to_pfn(hmmsvm_devmem_backing(dm, page));
+	else if (f->confined && (addr ^ f->addr) & ~(HMMSVM_REGION_PAGES * PAGE_SIZE - 1))
 		return 0;
 	write = f->write && (hmm_pfn & HMM_PFN_WRITE) &&
 		(addr == f->addr || f->spread_writable);
@@ -238,14 +298,16 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 		f->upgraded++;
 	} else {
 		f->set++;
-		if (!is_zero_pfn(pfn))
-			folio_mark_accessed(pfn_folio(pfn));
+		if (dm)
+			f->device++;
+		else if (!is_zero_pfn(pfn))
+			folio_mark_accessed(page_folio(page));
 	}
 
 	pte = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, f->prot)));
 	if (write) {
 		/* Zapping drops the dirty bit, so the page has to have it now. */
-		folio_mark_dirty(pfn_folio(pfn));
+		folio_mark_dirty(page_folio(page));
 		pte = pte_mkdirty(pte_mkwrite_novma(pte));
 		f->writable++;
 	}
@@ -254,36 +316,149 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 }
 
 /*
+ * The first PFN to show if all of the block can be shown by one entry of the
+ * middle level: every page there, contiguous, and all allow the access. 0 if not.
+ */
+static unsigned long mirror_whole_block(struct mirror_fault *f)
+{
+	bool write = f->write && f->spread_writable;
+	struct hmmsvm_devmem *dm = NULL;
+	unsigned long first, flags, i;
+	struct page *page;
+
+	if (!f->pmd || f->end - f->start != HMMSVM_BLOCK_SIZE || (f->write && !write))
+		return 0;
+	flags = HMM_PFN_VALID | (write ? HMM_PFN_WRITE : 0);
+	first = f->pfns[0] & ~HMM_PFN_FLAGS;
+	if (!IS_ALIGNED(first, HMMSVM_BLOCK_PAGES))
+		return 0;
+	for (i = 0; i < HMMSVM_BLOCK_PAGES; i++)
+		if ((f->pfns[i] & (flags | HMM_PFN_ERROR)) != flags ||
+		    (f->pfns[i] & ~HMM_PFN_FLAGS) != first + i)
+			return 0;
+	page = pfn_to_page(first);
+	if (f->ctx->devmem)
+		dm = hmmsvm_devmem_of(page);
+	if (!dm)
+		return f->confined ? 0 : first;
+	return page_to_pfn(hmmsvm_devmem_backing(dm, page));
+}
+
+/*
+ * Shows all of the block from @pfn on with one entry. Returns 0, -EAGAIN if the
+ * snapshot is out of date, or -EEXIST if there are small entries.
+ */
+static int mirror_set_huge(struct mirror_fault *f, unsigned long pfn)
+{
+	unsigned int nr = (f->start - f->range->start) >> HMMSVM_BLOCK_SHIFT;
+	struct hmmsvm_range *range = f->range;
+	struct mm_struct *mm = f->vma->vm_mm;
+	unsigned int i, set = 0;
+	int err = -EAGAIN;
+	spinlock_t *ptl;
+	pmd_t pmd;
+
+	/* Nobody is about to put a table of small entries there. */
+	down_write(&range->tables);
+	down_read(&range->lock);
+	if (mmu_interval_read_retry(&range->notifier, f->seq))
+		goto out;
+	ptl = pmd_lock(mm, f->pmd);
+	err = -EEXIST;
+	if (pmd_none(*f->pmd))
+		set = HMMSVM_BLOCK_PAGES;
+	else if (!pmd_leaf(*f->pmd))
+		goto out_ptl;
+	else if (WARN_ON_ONCE(pmd_pfn(*f->pmd) != pfn))
+		goto out_ptl;
+	err = 0;
+	if (!set && (!f->write || pmd_write(*f->pmd)))
+		goto out_ptl;
+	pmd = pmd_mkyoung(pmd_mkspecial(pmd_mkhuge(pfn_pmd(pfn, f->prot))));
+	if (f->write)
+		pmd = pmd_mkdirty(pmd_mkwrite_novma(pmd));
+	set_bit(nr, range->blocks);
+	set_bit(nr, range->huge);
+	set_pmd_at(mm, f->start, f->pmd, pmd);
+	for (i = 0; i < HMMSVM_BLOCK_PAGES;) {
+		struct folio *folio = page_folio(pfn_to_page((f->pfns[i] & ~HMM_PFN_FLAGS)));
+
+		/* As for small entries. */
+		if (f->write)
+			folio_mark_dirty(folio);
+		if (set && !f->dpage)
+			folio_mark_accessed(folio);
+		i += folio_nr_pages(folio);
+	}
+	f->huge += !!set;
+	f->set += set;
+	f->device += f->dpage ? set : 0;
+	f->writable += f->write ? HMMSVM_BLOCK_PAGES : 0;
+	f->upgraded += set ? 0 : HMMSVM_BLOCK_PAGES;
+out_ptl:
+	spin_unlock(ptl);
+out:
+	up_read(&range->lock);
+	up_write(&range->tables);
+	return err;
+}
+
+/*
  * Sets the engine's entries from the snapshot. Returns 0, -EAGAIN if it is out
  * of date, or -ENOMEM.
  */
 static int mirror_set(struct mirror_fault *f)
 {
+	unsigned int nr = (f->addr - f->range->start) >> HMMSVM_BLOCK_SHIFT;
 	struct hmmsvm_range *range = f->range;
 	struct mm_struct *mm = f->vma->vm_mm;
 	unsigned long size = f->end - f->start;
+	unsigned long pfn = mirror_whole_block(f);
 	unsigned int flags;
 	int err;
 
+	if (pfn) {
+		err = mirror_set_huge(f, pfn);
+		if (err != -EEXIST)
+			return err;
+	}
+
+	might_lock(&range->lock);
+	down_read(&range->tables);
 	/*
 	 * Page tables first: an allocation under range->lock may enter reclaim,
 	 * whose notifier waits for that very lock.
 	 */
+	err = 0;
+	if (test_bit(nr, range->huge))
+		goto out_taken;
 	err = apply_to_page_range(mm, f->start, size, NULL, NULL);
 	if (err)
-		return err;
+		goto out;
 
-	might_lock(&range->lock);
 	down_read(&range->lock);
 	err = -EAGAIN;
 	if (!mmu_interval_read_retry(&range->notifier, f->seq)) {
-		set_bit((f->addr - range->start) >> HMMSVM_BLOCK_SHIFT, range->blocks);
+		set_bit(nr, range->blocks);
 		flags = memalloc_noreclaim_save();
 		err = apply_to_page_range(mm, f->start, size, mirror_set_pte, f);
 		memalloc_noreclaim_restore(flags);
 	}
 	up_read(&range->lock);
+out:
+	up_read(&range->tables);
 	return err;
+
+out_taken:
+	/*
+	 * Somebody was faster and has shown the block as a whole: the access is
+	 * tried again. Unless it is a write and that entry is read-only; then
+	 * small entries take its place.
+	 */
+	up_read(&range->tables);
+	if (f->write)
+		hmmsvm_range_split(range, nr);
+	return 0;
 }
 
 /* Sets the entries and counts them. Returns as mirror_set(). */
@@ -294,12 +469,14 @@ static int mirror_set_counted(struct mirror_fault *f)
 	hmmsvm_count_add(f->ctx, pages_mirrored, f->set);
 	hmmsvm_count_add(f->ctx, pages_writable, f->writable);
 	hmmsvm_count_add(f->ctx, pages_upgraded, f->upgraded);
+	hmmsvm_count_add(f->ctx, pages_mirrored_device, f->device);
+	hmmsvm_count_add(f->ctx, huge_mirrored, f->huge);
 	return err;
 }
 
 /*
  * Phase one. Returns VM_FAULT_NOPAGE, an error, or 0 if the page has to be
- * brought in.
+ * brought in, or moved.
  */
 static vm_fault_t mirror_insert(struct mirror_fault *f)
 {
@@ -319,6 +496,8 @@ static vm_fault_t mirror_insert(struct mirror_fault *f)
 			continue;
 		if (ret != VM_FAULT_NOPAGE)
 			return ret;
+		if (mirror_decide(f))
+			return 0;
 		err = mirror_set_counted(f);
 		if (!err)
 			return VM_FAULT_NOPAGE;
@@ -338,6 +517,7 @@ static vm_fault_t mirror_insert_pending(struct mirror_fault *f, struct mirror_pe
 	    g->start < f->vma_start || g->end > f->vma_end)
 		return 0;
 	g->vma = f->vma;
+	g->pmd = f->pmd;
 	err = mirror_set_counted(g);
 	if (err && err != -EAGAIN)
 		return VM_FAULT_OOM;
@@ -397,62 +577,112 @@ static bool mirror_has_page(struct hmmsvm_context *ctx, struct hmmsvm_range *ran
 	return hmm_range_fault(&hmm) || !(pfn & HMM_PFN_ERROR);
 }
 
+/* Has the policy's decision carried out, with the application's mmap_lock held. */
+static void mirror_migrate(struct mirror_fault *f)
+{
+	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
+	struct hmmsvm_moved moved = {};
+
+	if (f->decision.action != HMMSVM_ACTION_TO_DEVICE || !vma ||
+	    !hmmsvm_migrate_possible(vma))
+		return;
+	hmmsvm_migrate_to_device(f->ctx, vma, f->block, f->decision.first, f->decision.count,
+				 (f->addr - f->block->policy.start) >> PAGE_SHIFT, &moved);
+}
+
 /*
- * Phase two: faults the page in on the application's side, with no lock of the
- * engine held, and takes a snapshot. Waiting ends with a fatal signal. Leaves
- * for the thread how the fault fails or what it goes on with, as the core
- * expects nothing but a retry now.
+ * What phase two does with the application's mmap_lock held: moves the page, or
+ * faults it in as the application's own access would, or both, and takes a
+ * snapshot. Returns VM_FAULT_NOPAGE, an error, or 0: the fault is to start over.
  */
-static void mirror_bring_in(struct mirror_fault *f)
+static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 {
 	struct hmmsvm_context *ctx = f->ctx;
 	struct mm_struct *mm = ctx->app_mm;
-	bool unlocked = false, ready = false;
-	vm_fault_t error;
+	bool unlocked = false;
+	vm_fault_t ret;
 	int err;
 
-	f->vma = NULL;
-	if (mmap_read_lock_killable(mm))
-		return;
-	/* First, so that a wild address leaves nothing behind. */
-	error = mirror_check(vma_lookup(mm, f->addr), f->write);
-	if (error)
-		goto out;
-
-	f->range = hmmsvm_range_find(ctx, f->addr);
-	if (!f->range) {
-		mmap_read_unlock(mm);
-		f->range = hmmsvm_range_get(ctx, f->addr);
-		if (IS_ERR(f->range)) {
-			if (PTR_ERR(f->range) != -EINTR)
-				mirror_pending_put(f, VM_FAULT_SIGBUS);
-			return;
-		}
-		if (mmap_read_lock_killable(mm))
-			return;
+	/* Somebody may have done all of it while we waited. */
+	ret = mirror_snapshot(f);
+	if (ret & VM_FAULT_ERROR)
+		return ret;
+	mirror_decide(f);
+	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE &&
+	    (ret == VM_FAULT_NOPAGE || !f->present)) {
+		/* What nobody has touched, or what is there and may be used as it is. */
+		mirror_migrate(f);
+		ret = mirror_snapshot(f);
 	}
+	if (ret)
+		return ret & VM_FAULT_RETRY ? 0 : ret;
 
 	hmmsvm_count(ctx, app_faults);
 	err = fixup_user_fault(mm, f->addr, FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
 			       &unlocked);
 	if (!err && !mirror_has_page(ctx, f->range, f->addr))
 		err = -EFAULT;
-	if (!err) {
-		mirror_bring_in_ahead(ctx, f->range, f->addr, f->write, f->pfns);
-		ready = mirror_snapshot(f) == VM_FAULT_NOPAGE;
-	} else if (err != -EINTR) {
-		error = mirror_check(vma_lookup(mm, f->addr), f->write);
-		if (!error)
-			error = VM_FAULT_SIGBUS;
+	if (err == -EINTR)
+		return 0;
+	if (err) {
+		ret = mirror_check(vma_lookup(mm, f->addr), f->write);
+		return ret ? ret : VM_FAULT_SIGBUS;
 	}
-out:
+	if (f->dpage && f->block) {
+		/*
+		 * A device page that could only be read: it had to come back to
+		 * become writable, or to be copied after fork(). The device wants it.
+		 */
+		f->decision.action = HMMSVM_ACTION_TO_DEVICE;
+		f->decision.first = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
+		f->decision.count = 1;
+	}
+	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE)
+		mirror_migrate(f);
+	else if (!f->confined)
+		mirror_bring_in_ahead(ctx, f->range, f->addr, f->write, f->pfns);
+	ret = mirror_snapshot(f);
+	return ret == VM_FAULT_NOPAGE ? ret : 0;
+}
+
+/*
+ * Phase two, with no lock of the engine held. Waiting ends with a fatal signal.
+ * Leaves for the thread how the fault fails or what it goes on with, as the core
+ * expects nothing but a retry now.
+ */
+static void mirror_bring_in(struct mirror_fault *f)
+{
+	struct hmmsvm_context *ctx = f->ctx;
+	struct mm_struct *mm = ctx->app_mm;
+	vm_fault_t ret;
+
+	f->vma = NULL;
+	if (mmap_read_lock_killable(mm))
+		return;
+	/* First, so that a wild address leaves nothing behind. */
+	ret = mirror_check(vma_lookup(mm, f->addr), f->write);
+	if (!ret) {
+		f->range = hmmsvm_range_find(ctx, f->addr);
+		if (!f->range) {
+			mmap_read_unlock(mm);
+			f->range = hmmsvm_range_get(ctx, f->addr);
+			if (IS_ERR(f->range)) {
+				if (PTR_ERR(f->range) != -EINTR)
+					mirror_pending_put(f, VM_FAULT_SIGBUS);
+				return;
+			}
+			if (mmap_read_lock_killable(mm))
+				return;
+		}
+		ret = mirror_bring_in_locked(f);
+	}
 	mmap_read_unlock(mm);
-	if (error || ready)
-		mirror_pending_put(f, error);
+	if (ret)
+		mirror_pending_put(f, ret & VM_FAULT_ERROR);
 }
 
 /* A device fault, from beginning to end; see the top of the file. */
-static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
+static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write, pmd_t *pmd)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct hmmsvm_context *ctx = vma->vm_private_data;
@@ -461,12 +691,14 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 		.vma = vma,
 		.vma_start = vma->vm_start,
 		.vma_end = vma->vm_end,
+		.pmd = pmd,
 		.addr = vmf->address & PAGE_MASK,
 		.write = write,
 		.prot = vm_get_page_prot(VM_READ | VM_EXEC | VM_SHARED),
 	};
 	struct mirror_pending *pending = NULL;
-	ktime_t begin = ktime_get();
+	u64 begin = ktime_get_ns(), took;
+	const struct mirror_fault *done = &f;
 	struct file *file = NULL;
 	vm_fault_t ret;
 
@@ -477,7 +709,15 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	}
 
 	pending = mirror_pending_take(ctx);
-	ret = pending ? mirror_insert_pending(&f, pending) : 0;
+	if (pending) {
+		/* The policy was asked before. */
+		f.decided = pending->fault.addr == f.addr;
+		ret = mirror_insert_pending(&f, pending);
+		if (ret)
+			done = &pending->fault;
+	} else {
+		ret = 0;
+	}
 	if (ret)
 		goto out;
 	ret = VM_FAULT_OOM;
@@ -505,18 +745,29 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write)
 	release_fault_lock(vmf);
 	mirror_bring_in(&f);
 out:
-	mirror_pending_free(pending);
-	kfree(f.pfns);
-	mmput_async(ctx->app_mm);
-failed:
+	took = ktime_get_ns() - begin;
 	if (ret & VM_FAULT_NOPAGE) {
 		hmmsvm_count(ctx, device_faults);
 		if (write)
 			hmmsvm_count(ctx, device_write_faults);
-	} else if (ret & VM_FAULT_ERROR) {
-		hmmsvm_count(ctx, failed_faults);
+		if (done == &f && f.block)
+			hmmsvm_block_faulted(ctx, took);
+		hmmsvm_event(ctx, HMMSVM_EVENT_DEVICE_FAULT,
+			     (write ? HMMSVM_EVENT_WRITE : 0) |
+			     (done->dpage ? 0 : HMMSVM_EVENT_REMOTE) |
+			     (done->huge ? HMMSVM_EVENT_HUGE : 0), f.addr,
+			     done->set + done->upgraded, begin);
 	}
-	hmmsvm_count_add(ctx, fault_ns, ktime_to_ns(ktime_sub(ktime_get(), begin)));
+	mirror_pending_free(pending);
+	kfree(f.pfns);
+	mmput_async(ctx->app_mm);
+failed:
+	if (ret & VM_FAULT_ERROR) {
+		hmmsvm_count(ctx, failed_faults);
+		hmmsvm_event(ctx, HMMSVM_EVENT_FAILED, write ? HMMSVM_EVENT_WRITE : 0, f.addr, 0,
+			     begin);
+	}
+	hmmsvm_count_add(ctx, fault_ns, ktime_get_ns() - begin);
 	if (file)
 		fput(file);
 	return ret;
@@ -524,7 +775,18 @@ failed:
 
 static vm_fault_t mirror_vm_fault(struct vm_fault *vmf)
 {
-	return mirror_fault(vmf, vmf->flags & FAULT_FLAG_WRITE);
+	return mirror_fault(vmf, vmf->flags & FAULT_FLAG_WRITE, NULL);
+}
+
+/*
+ * Where there is no entry for a block at all, the core comes here first; and for
+ * a write to a read-only entry of a whole block. Small entries are set here, too.
+ */
+static vm_fault_t mirror_vm_huge_fault(struct vm_fault *vmf, unsigned int order)
+{
+	if (order != HMMSVM_BLOCK_SHIFT - PAGE_SHIFT)
+		return VM_FAULT_FALLBACK;
+	return mirror_fault(vmf, vmf->flags & FAULT_FLAG_WRITE, vmf->pmd);
 }
 
 /*
@@ -533,7 +795,7 @@ static vm_fault_t mirror_vm_fault(struct vm_fault *vmf)
  */
 static vm_fault_t mirror_vm_pfn_mkwrite(struct vm_fault *vmf)
 {
-	vm_fault_t ret = mirror_fault(vmf, true);
+	vm_fault_t ret = mirror_fault(vmf, true, NULL);
 
 	/* With RETRY alone the core would go on with a mapping it has unlocked. */
 	return ret & VM_FAULT_RETRY ? ret | VM_FAULT_NOPAGE : ret;
@@ -561,6 +823,7 @@ static int mirror_vm_mprotect(struct vm_area_struct *vma, unsigned long start,
 
 static const struct vm_operations_struct mirror_vm_ops = {
 	.fault = mirror_vm_fault,
+	.huge_fault = mirror_vm_huge_fault,
 	.pfn_mkwrite = mirror_vm_pfn_mkwrite,
 	.map_pages = mirror_vm_map_pages,
 	.mremap = mirror_vm_mremap,
@@ -582,9 +845,10 @@ int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma)
 
 	/*
 	 * The node may lie on a file system mounted noexec: kernels are run all
-	 * the same. VM_IO keeps MADV_DOFORK from undoing VM_DONTCOPY.
+	 * the same. VM_IO keeps MADV_DOFORK from undoing VM_DONTCOPY. VM_HUGEPAGE has
+	 * the core ask for whole blocks also where the system wants to be asked for them.
 	 */
-	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP |
+	vm_flags_set(vma, VM_IO | VM_HUGEPAGE | VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY | VM_DONTDUMP |
 			  VM_NORESERVE | VM_EXEC | VM_MAYEXEC);
 	vma->vm_ops = &mirror_vm_ops;
 	vma->vm_private_data = ctx;

@@ -56,6 +56,8 @@ static void range_zap(struct hmmsvm_range *range, unsigned long start, unsigned 
 	lockdep_on();
 
 	range_blocks(range, start, end, &first, &last);
+	/* An entry for a whole block goes whole, whatever part of it was meant. */
+	bitmap_clear(range->huge, first, last - first + 1);
 	whole_first = first + !IS_ALIGNED(start, HMMSVM_BLOCK_SIZE);
 	whole_last = last + IS_ALIGNED(end, HMMSVM_BLOCK_SIZE);
 	if (whole_first < whole_last)
@@ -90,6 +92,28 @@ static bool range_invalidate(struct mmu_interval_notifier *notifier,
 
 	/* Zapping sleeps: who must not wait (the OOM reaper) has to skip this. */
 	return !mapped || blockable;
+}
+
+/*
+ * Takes the entries of [@start, @end) away though nothing has changed, so that
+ * the next access is seen. Snapshots stay good.
+ */
+void hmmsvm_range_withdraw(struct hmmsvm_range *range, unsigned long start, unsigned long end)
+{
+	down_write(&range->lock);
+	range_zap(range, start, end);
+	up_write(&range->lock);
+}
+
+/* Takes the entry of block @nr of the range away if it is one for all of the block. */
+void hmmsvm_range_split(struct hmmsvm_range *range, unsigned int nr)
+{
+	unsigned long start = range->start + ((unsigned long)nr << HMMSVM_BLOCK_SHIFT);
+
+	down_write(&range->lock);
+	if (test_bit(nr, range->huge))
+		range_zap(range, start, start + HMMSVM_BLOCK_SIZE);
+	up_write(&range->lock);
 }
 
 static const struct mmu_interval_notifier_ops range_ops = {
@@ -127,6 +151,7 @@ struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long 
 	range->ctx = ctx;
 	range->start = addr & ~(HMMSVM_RANGE_SIZE - 1);
 	init_rwsem(&range->lock);
+	init_rwsem(&range->tables);
 	spin_lock_init(&range->streams_lock);
 
 	/* Not the first of its mm, that is the context's own: so this takes no mmap_lock. */

@@ -10,8 +10,8 @@
  *              goes back; from time to time: what to promote, demote, sample
  *   eviction   which 2 MiB of device memory to empty when there is none left
  *
- * A policy is one C file that includes this header and nothing else: no kernel
- * and no C library. The kernel module and native programs (unit tests,
+ * A policy is one C file that includes this header, perhaps by way of
+ * kmod/policy/policy-lib.h, and nothing else: no kernel and no C library. The kernel module and native programs (unit tests,
  * simulators) compile the same file. It has no globals that change: what it
  * remembers lies in the priv arrays, which start as zero and become zero again
  * when another policy is chosen.
@@ -80,7 +80,8 @@ struct hmmsvm_policy_block {
 /**
  * struct hmmsvm_policy_env - the rest of the world, for one context
  * @now_ns: the time
- * @total_pages, @free_pages: of the context's device memory
+ * @total_pages, @free_pages: of the context's device memory; free are those of
+ *	regions that are not in use at all
  * @tunables: values in the order of the policy's own list, within their limits
  * @device_fault_ns, @cpu_fault_ns: what a fault costs without copying, a
  *	running average of what was observed; never 0
@@ -104,8 +105,9 @@ struct hmmsvm_policy_env {
  * struct hmmsvm_policy_fault - a fault of either side
  * @page: its page
  * @write: whether it was a write
- * @sampled: (device) the page's entry had been withdrawn: this is an access, not
- *	a first use
+ * @sampled: (device) entries of the block had been withdrawn, in whichever memory
+ *	its pages are: this is an access, not a first use. It maps a region of system
+ *	memory, or all device memory of the block, again.
  */
 struct hmmsvm_policy_fault {
 	__u32 page;
@@ -161,12 +163,13 @@ struct hmmsvm_tunable {
  * @tick_tunable: which tunable is the time between ticks in milliseconds; -1: no ticks
  * @device_fault: the device touched a page that is not in device memory (or one
  *	that is, whose entry had been withdrawn: then TO_DEVICE does nothing).
- *	NONE maps it where it is; TO_DEVICE brings the range over.
+ *	NONE maps it where it is; TO_DEVICE brings the range over. NULL: everything
+ *	is mapped where it is, with as many neighbours as there are.
  * @cpu_fault: the CPU touched a page in device memory. The range that comes back;
  *	the page itself comes back in any case. NULL: its region.
- * @tick: called for each block the device has used, every so often: NONE,
+ * @tick: called for each block the device has used, in order, every so often: NONE,
  *	TO_DEVICE (promote), TO_SYSTEM (demote) or WITHDRAW (sample). May be NULL.
- * @evicted: pages of the block were just evicted. May be NULL.
+ * @evicted: pages of the block are about to be evicted. May be NULL.
  */
 struct hmmsvm_placement {
 	const char *name;

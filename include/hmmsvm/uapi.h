@@ -117,9 +117,9 @@ struct hmmsvm_attach {
 /**
  * struct hmmsvm_target - which context a request is about
  * @pid:	in: 0: that of this file. Otherwise the process id of an
- *		application, as the caller's pid namespace has it; the caller needs
- *		the right to trace that process (ptrace(2), PTRACE_MODE_READ to look,
- *		PTRACE_MODE_ATTACH to change something).
+ *		application, as the caller's pid namespace has it. The caller needs
+ *		the user and group that application had when it made the context, and
+ *		all its capabilities; or CAP_SYS_PTRACE in its user namespace.
  * @context:	in: which of that process's contexts, 0 is the oldest
  *
  * Errors: ESRCH no such process; EPERM; ENOENT the process has not so many

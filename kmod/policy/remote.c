@@ -14,15 +14,8 @@
  */
 #include "policy-lib.h"
 
-static void remote_device_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
-				const struct hmmsvm_policy_fault *fault,
-				struct hmmsvm_policy_decision *decision)
-{
-}
-
 const struct hmmsvm_placement hmmsvm_placement_remote = {
 	.name = "remote",
 	.help = "never migrate: the device uses every page where it is",
 	.tick_tunable = -1,
-	.device_fault = remote_device_fault,
 };

@@ -243,7 +243,8 @@ static inline void world_device(struct world *w, uint32_t number)
         w->env.now_ns += w->costs.device_fault_ns;
         if (hmmsvm_pages_test(&block->resident, page))
             world_touch(w, w->chunk_of[b]);
-        w->placement->device_fault(world_env(w, b), block, &fault, &d);
+        if (w->placement->device_fault)
+            w->placement->device_fault(world_env(w, b), block, &fault, &d);
         block->device_faults++;
         block->device_ns = w->env.now_ns;
         if (d.action == HMMSVM_ACTION_TO_DEVICE && world_valid(&d, (int)page))

@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Blocks, what is known of them, and the policy's decisions about them.
+ *
+ * The mechanism asks here what to do; here is where a policy is called, where
+ * what it says is checked, and where advice overrules it. Nothing here moves a
+ * page, but for the tick, which carries out what the policy wants done without
+ * a fault.
+ *
+ * A context without device memory has no blocks and asks no policy.
+ *
+ * Locking: blocks and a context's policy are covered by the lock of the device
+ * memory, under which policies run. The array of blocks is changed under its
+ * own lock and read under RCU; blocks are never taken out of it.
+ */
+#include <linux/ktime.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/workqueue.h>
+
+#include "block.h"
+#include "compat.h"
+#include "devmem.h"
+#include "events.h"
+#include "migrate.h"
+
+/* What things cost until something else was observed, ns. */
+#define BLOCK_FAULT_NS		2000
+#define BLOCK_COPY_PAGE_NS	500
+
+/* At most so many decisions are carried out in one tick. */
+#define BLOCK_TICK_ACTIONS	64
+
+#define BLOCK_MAX_RESIDENCY	4096
+
+/* The block of @addr, made if need be; NULL without memory. */
+struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	unsigned long index = addr >> HMMSVM_BLOCK_SHIFT;
+	struct hmmsvm_block *block = xa_load(&ctx->blocks, index), *other;
+
+	if (likely(block))
+		return block;
+	block = kzalloc_obj(*block, GFP_KERNEL_ACCOUNT);
+	if (!block)
+		return NULL;
+	block->policy.start = index << HMMSVM_BLOCK_SHIFT;
+	mutex_init(&block->migrate_mutex);
+	other = xa_cmpxchg(&ctx->blocks, index, NULL, block, GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return block;
+	kfree(block);
+	return xa_is_err(other) ? NULL : other;
+}
+
+/* ---- calling the policy; all under dm->lock ----------------------------------- */
+
+/* A running average that forgets slowly. */
+static void block_average(u64 *average, u64 value)
+{
+	*average = max_t(u64, 1, (*average * 15 + value) / 16);
+}
+
+static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
+{
+	struct hmmsvm_policy_env *env = &ctx->policy_env;
+	struct hmmsvm_devmem *dm = ctx->devmem;
+
+	lockdep_assert_held(&dm->lock);
+	if (block->policy_generation != ctx->policy_generation) {
+		memset(block->policy.priv, 0, sizeof(block->policy.priv));
+		block->policy_generation = ctx->policy_generation;
+	}
+	env->now_ns = ktime_get_ns();
+	env->total_pages = (u64)dm->nr_chunks * HMMSVM_BLOCK_PAGES;
+	env->free_pages = (u64)dm->free_regions * HMMSVM_REGION_PAGES;
+	env->tunables = ctx->tunables;
+	/* xorshift64 */
+	env->random ^= env->random << 13;
+	env->random ^= env->random >> 7;
+	env->random ^= env->random << 17;
+	return env;
+}
+
+/* Whether a decision about a fault on @page makes sense. */
+static bool block_decision_valid(const struct hmmsvm_policy_decision *d, unsigned int page)
+{
+	return d->first < HMMSVM_BLOCK_PAGES && d->count &&
+	       d->count <= HMMSVM_BLOCK_PAGES - d->first && page >= d->first &&
+	       page < d->first + d->count;
+}
+
+/*
+ * The device touched @addr of @block; @dpage is the device page it found there,
+ * or NULL if it found something else or nothing. Says what to do.
+ */
+void hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			       unsigned long addr, bool write, struct page *dpage,
+			       struct hmmsvm_policy_decision *decision)
+{
+	unsigned int advice = hmmsvm_advice_at(ctx, addr);
+	struct hmmsvm_policy_fault fault = {
+		.page = (addr - block->policy.start) >> PAGE_SHIFT,
+		.write = write,
+	};
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	struct hmmsvm_policy_env *env;
+
+	memset(decision, 0, sizeof(*decision));
+	spin_lock(&dm->lock);
+	env = block_env(ctx, block);
+	fault.sampled = block->withdrawn;
+	block->withdrawn = false;
+	if (fault.sampled)
+		hmmsvm_count(ctx, sampled_faults);
+	if (dpage && hmmsvm_devmem_of(dpage) == dm)
+		hmmsvm_devmem_touch(dm, dpage, advice & HMMSVM_ADVICE_DEVICE);
+
+	if (advice & (HMMSVM_ADVICE_SYSTEM | HMMSVM_ADVICE_READ_MOSTLY)) {
+		;
+	} else if (advice & HMMSVM_ADVICE_DEVICE) {
+		decision->action = HMMSVM_ACTION_TO_DEVICE;
+		decision->first = round_down(fault.page, HMMSVM_REGION_PAGES);
+		decision->count = HMMSVM_REGION_PAGES;
+	} else if (ctx->placement->device_fault && (!dpage || fault.sampled)) {
+		ctx->placement->device_fault(env, &block->policy, &fault, decision);
+		if (decision->action == HMMSVM_ACTION_TO_DEVICE ?
+		    !block_decision_valid(decision, fault.page) :
+		    decision->action != HMMSVM_ACTION_NONE) {
+			hmmsvm_count(ctx, policy_errors);
+			decision->action = HMMSVM_ACTION_NONE;
+		}
+	}
+	if (dpage)
+		decision->action = HMMSVM_ACTION_NONE;
+	block->policy.device_faults++;
+	block->policy.device_ns = env->now_ns;
+	spin_unlock(&dm->lock);
+}
+
+/* The CPU touched @addr of @block, in device memory. What is to come back. */
+void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			    unsigned long addr, bool write, unsigned long *start,
+			    unsigned long *end)
+{
+	struct hmmsvm_policy_fault fault = {
+		.page = (addr - block->policy.start) >> PAGE_SHIFT,
+		.write = write,
+	};
+	struct hmmsvm_policy_decision d = {
+		.first = round_down(fault.page, HMMSVM_REGION_PAGES),
+		.count = HMMSVM_REGION_PAGES,
+	};
+	struct hmmsvm_policy_env *env;
+
+	spin_lock(&ctx->devmem->lock);
+	env = block_env(ctx, block);
+	block->policy.cpu_faults++;
+	if (ctx->placement->cpu_fault) {
+		d.count = 0;
+		ctx->placement->cpu_fault(env, &block->policy, &fault, &d);
+		if (!block_decision_valid(&d, fault.page)) {
+			hmmsvm_count(ctx, policy_errors);
+			d.first = fault.page;
+			d.count = 1;
+		}
+	}
+	block->policy.cpu_ns = env->now_ns;
+	spin_unlock(&ctx->devmem->lock);
+
+	/* A huge page comes back whole, whatever the policy thinks. */
+	*start = min(*start, block->policy.start + d.first * PAGE_SIZE);
+	*end = max(*end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
+}
+
+/* The pages of @chunk are about to be evicted. */
+void hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+{
+	struct hmmsvm_context *last_ctx = NULL;
+	struct hmmsvm_block *last = NULL;
+	unsigned int i;
+
+	spin_lock(&dm->lock);
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+		struct hmmsvm_region *region = &chunk->regions[i];
+		struct hmmsvm_block *block = region->block;
+		struct hmmsvm_policy_env *env;
+
+		if (!region->ctx || !region->used)
+			continue;
+		if (region->ctx != last_ctx)
+			hmmsvm_count(region->ctx, evictions);
+		last_ctx = region->ctx;
+		if (!block || block == last)
+			continue;
+		last = block;
+		env = block_env(region->ctx, block);
+		block->policy.evictions++;
+		block->policy.evicted_ns = env->now_ns;
+		if (region->ctx->placement->evicted)
+			region->ctx->placement->evicted(env, &block->policy);
+	}
+	spin_unlock(&dm->lock);
+}
+
+/* ---- bookkeeping ------------------------------------------------------------------ */
+
+/* @pages of @block were brought to device memory since @begin. */
+void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			   unsigned long pages, u64 begin)
+{
+	u64 now = ktime_get_ns();
+
+	if (!pages)
+		return;
+	spin_lock(&ctx->devmem->lock);
+	block->policy.migrations++;
+	block->policy.migrated_ns = now;
+	block_average(&ctx->policy_env.copy_page_ns, (now - begin) / pages);
+	spin_unlock(&ctx->devmem->lock);
+}
+
+/* A device fault that moved nothing took so long. */
+void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took)
+{
+	spin_lock(&ctx->devmem->lock);
+	block_average(&ctx->policy_env.device_fault_ns, took);
+	spin_unlock(&ctx->devmem->lock);
+}
+
+/* A CPU fault since @begin brought @pages back. */
+void hmmsvm_block_came_back(struct hmmsvm_context *ctx, unsigned long pages, u64 begin)
+{
+	u64 took = ktime_get_ns() - begin, copy;
+
+	if (!pages)
+		return;
+	spin_lock(&ctx->devmem->lock);
+	copy = pages * ctx->policy_env.copy_page_ns;
+	block_average(&ctx->policy_env.cpu_fault_ns, took > copy ? took - copy : 1);
+	spin_unlock(&ctx->devmem->lock);
+}
+
+/* How many of the pages are in device memory. */
+unsigned int hmmsvm_block_resident(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+				   unsigned int first, unsigned int count)
+{
+	unsigned int n;
+
+	spin_lock(&ctx->devmem->lock);
+	n = hmmsvm_pages_count(&block->policy.resident, first, count);
+	spin_unlock(&ctx->devmem->lock);
+	return n;
+}
+
+/* How many of the pages, which are back in device memory, had been evicted from it. */
+unsigned int hmmsvm_block_forget_evicted(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+					 unsigned int first, unsigned int count)
+{
+	unsigned int n;
+
+	spin_lock(&ctx->devmem->lock);
+	n = hmmsvm_pages_count(&block->evicted, first, count);
+	hmmsvm_pages_clear(&block->evicted, first, count);
+	spin_unlock(&ctx->devmem->lock);
+	return n;
+}
+
+/* HMMSVM_IOC_RESIDENCY */
+int hmmsvm_residency(struct hmmsvm_context *ctx, struct hmmsvm_residency *residency)
+{
+	struct hmmsvm_residency_block __user *user = u64_to_user_ptr(residency->blocks);
+	unsigned long index = residency->start >> HMMSVM_BLOCK_SHIFT;
+	u32 room = residency->count, n = 0;
+	struct hmmsvm_block *block;
+
+	if (!room || room > BLOCK_MAX_RESIDENCY)
+		return -EINVAL;
+	residency->start = 0;
+	xa_for_each_start(&ctx->blocks, index, block, index) {
+		struct hmmsvm_residency_block out = { .start = block->policy.start };
+
+		if (n == room) {
+			residency->start = out.start;
+			break;
+		}
+		spin_lock(&ctx->devmem->lock);
+		out.device_pages = hmmsvm_pages_count(&block->policy.resident, 0,
+						      HMMSVM_BLOCK_PAGES);
+		out.device_faults = block->policy.device_faults;
+		out.cpu_faults = block->policy.cpu_faults;
+		out.evictions = block->policy.evictions;
+		spin_unlock(&ctx->devmem->lock);
+		if (copy_to_user(&user[n++], &out, sizeof(out)))
+			return -EFAULT;
+	}
+	residency->count = n;
+	return 0;
+}
+
+/* ---- choosing a policy --------------------------------------------------------------- */
+
+/* Under dm->lock, if there is device memory. */
+static void policy_set(struct hmmsvm_context *ctx, const struct hmmsvm_placement *placement)
+{
+	unsigned int i;
+
+	WRITE_ONCE(ctx->placement, placement);
+	ctx->policy_generation++;
+	memset(ctx->policy_env.priv, 0, sizeof(ctx->policy_env.priv));
+	for (i = 0; i < placement->nr_tunables; i++)
+		ctx->tunables[i] = placement->tunables[i].value;
+}
+
+/* When the policy wants to be asked next without a fault; 0: never. */
+static unsigned long policy_tick(const struct hmmsvm_context *ctx)
+{
+	const struct hmmsvm_placement *placement = ctx->placement;
+
+	if (!ctx->devmem || !placement->tick || placement->tick_tunable < 0)
+		return 0;
+	return max(1UL, msecs_to_jiffies(ctx->tunables[placement->tick_tunable]));
+}
+
+static void policy_restart_tick(struct hmmsvm_context *ctx)
+{
+	unsigned long delay = policy_tick(ctx);
+
+	if (delay && READ_ONCE(ctx->ticking))
+		mod_delayed_work(system_unbound_wq, &ctx->tick, delay);
+}
+
+/* HMMSVM_IOC_POLICY */
+int hmmsvm_policy_choose(struct hmmsvm_context *ctx, struct hmmsvm_policy_choice *choice)
+{
+	const struct hmmsvm_placement *placement = NULL;
+	const struct hmmsvm_eviction *eviction = NULL;
+	struct hmmsvm_devmem *dm = ctx->devmem;
+
+	if (choice->flags & ~(HMMSVM_POLICY_SET_PLACEMENT | HMMSVM_POLICY_SET_EVICTION))
+		return -EINVAL;
+	if (choice->flags && !dm)
+		return -ENODEV;
+	choice->placement[sizeof(choice->placement) - 1] = '\0';
+	choice->eviction[sizeof(choice->eviction) - 1] = '\0';
+	if (choice->flags & HMMSVM_POLICY_SET_PLACEMENT) {
+		placement = hmmsvm_placement_find(choice->placement);
+		if (!placement)
+			return -EINVAL;
+	}
+	if (choice->flags & HMMSVM_POLICY_SET_EVICTION) {
+		eviction = hmmsvm_eviction_find(choice->eviction);
+		if (!eviction)
+			return -EINVAL;
+	}
+	/* Without device memory there is nothing to set. */
+	if (dm) {
+		spin_lock(&dm->lock);
+		if (placement)
+			policy_set(ctx, placement);
+		if (eviction)
+			WRITE_ONCE(ctx->eviction, eviction);
+		spin_unlock(&dm->lock);
+	}
+	placement = READ_ONCE(ctx->placement);
+	eviction = READ_ONCE(ctx->eviction);
+	strscpy_pad(choice->placement, placement->name, sizeof(choice->placement));
+	strscpy_pad(choice->eviction, eviction->name, sizeof(choice->eviction));
+	policy_restart_tick(ctx);
+	return 0;
+}
+
+/* HMMSVM_IOC_TUNABLE */
+int hmmsvm_policy_tunable(struct hmmsvm_context *ctx, struct hmmsvm_tunable_value *value)
+{
+	const struct hmmsvm_placement *placement;
+	const struct hmmsvm_tunable *tunable;
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	u32 i;
+
+	if (value->flags & ~HMMSVM_TUNABLE_SET)
+		return -EINVAL;
+	if (!dm)
+		return -ENODEV;
+	value->name[sizeof(value->name) - 1] = '\0';
+	spin_lock(&dm->lock);
+	placement = ctx->placement;
+	i = value->index;
+	if (value->name[0])
+		for (i = 0; i < placement->nr_tunables; i++)
+			if (!strcmp(placement->tunables[i].name, value->name))
+				break;
+	if (i >= placement->nr_tunables) {
+		spin_unlock(&dm->lock);
+		return -ENOENT;
+	}
+	tunable = &placement->tunables[i];
+	value->clamped = 0;
+	if (value->flags & HMMSVM_TUNABLE_SET) {
+		ctx->tunables[i] = hmmsvm_tunable_clamp(tunable, value->value);
+		value->clamped = ctx->tunables[i] != value->value;
+	}
+	value->index = i;
+	value->value = ctx->tunables[i];
+	spin_unlock(&dm->lock);
+	value->preset = tunable->value;
+	value->min = tunable->min;
+	value->max = tunable->max;
+	strscpy_pad(value->name, tunable->name, sizeof(value->name));
+	strscpy_pad(value->help, tunable->help, sizeof(value->help));
+	policy_restart_tick(ctx);
+	return 0;
+}
+
+/* HMMSVM_IOC_POLICY_INFO */
+int hmmsvm_policy_describe(struct hmmsvm_policy_info *info)
+{
+	const struct hmmsvm_placement *placement;
+	const struct hmmsvm_eviction *eviction;
+	const char *name, *help;
+
+	info->tunables = 0;
+	switch (info->kind) {
+	case HMMSVM_POLICY_PLACEMENT:
+		placement = hmmsvm_placement_at(info->index);
+		if (!placement)
+			return -ENOENT;
+		info->tunables = placement->nr_tunables;
+		name = placement->name;
+		help = placement->help;
+		break;
+	case HMMSVM_POLICY_EVICTION:
+		eviction = hmmsvm_eviction_at(info->index);
+		if (!eviction)
+			return -ENOENT;
+		name = eviction->name;
+		help = eviction->help;
+		break;
+	default:
+		return -EINVAL;
+	}
+	strscpy_pad(info->name, name, sizeof(info->name));
+	strscpy_pad(info->help, help, sizeof(info->help));
+	return 0;
+}
+
+/* ---- the tick ---------------------------------------------------------------------- */
+
+/* Takes the device's entries of the block away, so that its next access is seen. */
+static void tick_withdraw(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
+{
+	struct hmmsvm_range *range = hmmsvm_range_find(ctx, block->policy.start);
+
+	if (!range)
+		return;
+	spin_lock(&ctx->devmem->lock);
+	block->withdrawn = true;
+	block->policy.withdrawn_ns = ktime_get_ns();
+	spin_unlock(&ctx->devmem->lock);
+	hmmsvm_range_withdraw(range, block->policy.start,
+			      block->policy.start + HMMSVM_BLOCK_SIZE);
+	hmmsvm_count(ctx, withdrawals);
+	hmmsvm_event(ctx, HMMSVM_EVENT_WITHDRAW, 0, block->policy.start, HMMSVM_BLOCK_PAGES,
+		     ktime_get_ns());
+}
+
+static void tick_migrate(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			 const struct hmmsvm_policy_decision *d)
+{
+	unsigned long start = block->policy.start + d->first * PAGE_SIZE;
+	struct mm_struct *mm = ctx->app_mm;
+	struct hmmsvm_moved moved = {};
+
+	if (!mmget_not_zero(mm))
+		return;
+	/* A tick is not worth waiting for. */
+	if (mmap_read_trylock(mm)) {
+		hmmsvm_migrate_piece(ctx, start, start + d->count * PAGE_SIZE,
+				     d->action == HMMSVM_ACTION_TO_DEVICE ?
+				     HMMSVM_MIGRATE_TO_DEVICE : HMMSVM_MIGRATE_TO_SYSTEM, &moved);
+		mmap_read_unlock(mm);
+	}
+	mmput_async(mm);
+}
+
+static void block_tick(struct work_struct *work)
+{
+	struct hmmsvm_context *ctx = container_of(to_delayed_work(work), struct hmmsvm_context,
+						  tick);
+	unsigned long index = ctx->tick_next, delay;
+	unsigned int actions = 0;
+	struct hmmsvm_block *block;
+
+	if (READ_ONCE(ctx->app_gone))
+		return;
+	ctx->tick_next = 0;
+	xa_for_each_start(&ctx->blocks, index, block, index) {
+		struct hmmsvm_policy_decision d = {};
+
+		spin_lock(&ctx->devmem->lock);
+		if (ctx->placement->tick)
+			ctx->placement->tick(block_env(ctx, block), &block->policy, &d);
+		spin_unlock(&ctx->devmem->lock);
+		switch (d.action) {
+		case HMMSVM_ACTION_NONE:
+			break;
+		case HMMSVM_ACTION_WITHDRAW:
+			tick_withdraw(ctx, block);
+			actions++;
+			break;
+		default:
+			if (block_decision_valid(&d, d.first))
+				tick_migrate(ctx, block, &d);
+			else
+				hmmsvm_count(ctx, policy_errors);
+			actions++;
+		}
+		if (actions == BLOCK_TICK_ACTIONS) {
+			ctx->tick_next = index + 1;
+			break;
+		}
+		cond_resched();
+	}
+	delay = policy_tick(ctx);
+	if (delay && READ_ONCE(ctx->ticking))
+		queue_delayed_work(system_unbound_wq, &ctx->tick, delay);
+}
+
+/* ---- lifetime ------------------------------------------------------------------------ */
+
+void hmmsvm_blocks_init(struct hmmsvm_context *ctx)
+{
+	xa_init(&ctx->blocks);
+	INIT_DELAYED_WORK(&ctx->tick, block_tick);
+	ctx->policy_env.device_fault_ns = BLOCK_FAULT_NS;
+	ctx->policy_env.cpu_fault_ns = BLOCK_FAULT_NS;
+	ctx->policy_env.copy_page_ns = BLOCK_COPY_PAGE_NS;
+	ctx->policy_env.random = 0x9e3779b97f4a7c15ull;
+	ctx->eviction = hmmsvm_eviction_find(HMMSVM_DEFAULT_EVICTION);
+	policy_set(ctx, hmmsvm_placement_find(HMMSVM_DEFAULT_PLACEMENT));
+}
+
+/* The context has its application and its device memory. */
+void hmmsvm_blocks_start(struct hmmsvm_context *ctx)
+{
+	WRITE_ONCE(ctx->ticking, true);
+	policy_restart_tick(ctx);
+}
+
+/* No policy is asked without a fault any more. */
+void hmmsvm_blocks_stop(struct hmmsvm_context *ctx)
+{
+	WRITE_ONCE(ctx->ticking, false);
+	/* Twice: the work or a choice may have queued it again before it saw that. */
+	cancel_delayed_work_sync(&ctx->tick);
+	cancel_delayed_work_sync(&ctx->tick);
+}
+
+/* The last reference to the context is gone. */
+void hmmsvm_blocks_free(struct hmmsvm_context *ctx)
+{
+	struct hmmsvm_block *block;
+	unsigned long index;
+
+	xa_for_each(&ctx->blocks, index, block)
+		kfree(block);
+	xa_destroy(&ctx->blocks);
+}

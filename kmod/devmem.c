@@ -1,0 +1,705 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Device memory: what there is of it, and which page belongs to whom.
+ *
+ * A device memory is a range of device-private pages, struct pages without
+ * memory, and behind each 2 MiB of them (a chunk) one piece of ordinary memory
+ * of a chosen NUMA node. Which backing page belongs to a device page is index
+ * arithmetic. The CPU's page tables hold device-private entries, at which it
+ * faults; the engine's hold the backing page.
+ *
+ * Chunks are divided into regions of 16 pages. A region is taken for a region
+ * of some block of a context's addresses and keeps its pages at the same
+ * offsets, if possible in the same chunk as the block's other regions, so that
+ * a block that is here as a whole lies contiguous. A region that no longer
+ * belongs to a place in a block, as a forked child or a moved mapping still
+ * uses pages of it, is an orphan: it has no block and is free when its last
+ * page is.
+ *
+ * Every page is freed in one place, devmem_free(), which the core calls when the
+ * last reference is gone.
+ *
+ * Locking: hmmsvm_devmem.lock, a leaf, covers chunks, regions, and of every
+ * block that uses this memory the regions and the policy's view. devmem_free()
+ * takes it under page table locks: nothing is allocated and nobody waits under
+ * it. What this file does otherwise needs no lock.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/ioport.h>
+#include <linux/memremap.h>
+#include <linux/migrate.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "block.h"
+#include "compat.h"
+#include "devmem.h"
+#include "migrate.h"
+
+#define DEVMEM_MAX 8
+
+static unsigned int devmem_mb[DEVMEM_MAX];
+static unsigned int devmem_mb_count;
+module_param_array(devmem_mb, uint, &devmem_mb_count, 0444);
+MODULE_PARM_DESC(devmem_mb, "size in MiB of each device memory, a multiple of 2 (default: none)");
+
+static int devmem_node[DEVMEM_MAX] = { [0 ... DEVMEM_MAX - 1] = NUMA_NO_NODE };
+module_param_array(devmem_node, int, NULL, 0444);
+MODULE_PARM_DESC(devmem_node, "NUMA node that backs each device memory (default -1: any)");
+
+static struct hmmsvm_devmem *devmems[DEVMEM_MAX];
+static unsigned int nr_devmems;
+
+/* Owner of the pages of all our device memories, as the core compares it. */
+static const char devmem_owner;
+
+void *hmmsvm_devmem_owner(void)
+{
+	return (void *)&devmem_owner;
+}
+
+/* Device memory number @index, or NULL. There are none beyond the first NULL. */
+struct hmmsvm_devmem *hmmsvm_devmem_at(unsigned int index)
+{
+	return index < nr_devmems ? devmems[index] : NULL;
+}
+
+unsigned int hmmsvm_devmem_count(void)
+{
+	return nr_devmems;
+}
+
+/* The device memory that @page is a page of, or NULL if it is not ours. */
+struct hmmsvm_devmem *hmmsvm_devmem_of(struct page *page)
+{
+	struct dev_pagemap *pgmap;
+
+	if (!is_device_private_page(page))
+		return NULL;
+	pgmap = hmmsvm_page_pgmap(page);
+	if (pgmap->owner != &devmem_owner)
+		return NULL;
+	return container_of(pgmap, struct hmmsvm_devmem, pgmap);
+}
+
+static unsigned long devmem_index(struct hmmsvm_devmem *dm, struct page *page)
+{
+	return page_to_pfn(page) - dm->first_pfn;
+}
+
+/* The ordinary page that holds what is in device page @page. */
+struct page *hmmsvm_devmem_backing(struct hmmsvm_devmem *dm, struct page *page)
+{
+	unsigned long index = devmem_index(dm, page);
+
+	return dm->chunks[index / HMMSVM_BLOCK_PAGES].backing + index % HMMSVM_BLOCK_PAGES;
+}
+
+static struct hmmsvm_region *devmem_region(struct hmmsvm_devmem *dm, unsigned long index)
+{
+	return &dm->chunks[index / HMMSVM_BLOCK_PAGES]
+			.regions[index % HMMSVM_BLOCK_PAGES / HMMSVM_REGION_PAGES];
+}
+
+static struct hmmsvm_chunk *region_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
+{
+	return &dm->chunks[region->chunk];
+}
+
+static unsigned int region_slot(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
+{
+	return region - region_chunk(dm, region)->regions;
+}
+
+/* ---- regions: taken, given back; all under dm->lock ------------------------- */
+
+static void chunk_update_list(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+{
+	if (chunk->evicting)
+		list_move(&chunk->node, &dm->evicting);
+	else if (!chunk->taken)
+		list_move(&chunk->node, &dm->free);
+	else if (chunk->taken != ~0u)
+		list_move(&chunk->node, &dm->partial);
+	else
+		list_move(&chunk->node, &dm->full);
+}
+
+/* Takes the region back into the pool if nothing uses or reserves it. */
+static void region_release(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
+{
+	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
+
+	lockdep_assert_held(&dm->lock);
+	if (region->used || region->reserved)
+		return;
+	if (region->block)
+		region->block->regions[region->number] = NULL;
+	region->block = NULL;
+	region->ctx = NULL;
+	chunk->taken &= ~BIT(region_slot(dm, region));
+	dm->free_regions++;
+	chunk_update_list(dm, chunk);
+}
+
+/* The region no longer belongs to its place in the block. */
+static void region_orphan(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
+{
+	struct hmmsvm_block *block = region->block;
+
+	lockdep_assert_held(&dm->lock);
+	block->regions[region->number] = NULL;
+	hmmsvm_pages_clear(&block->policy.resident, region->number * HMMSVM_REGION_PAGES,
+			   HMMSVM_REGION_PAGES);
+	region->block = NULL;
+	region_release(dm, region);
+}
+
+/* A free region for region @number of @block, in the best chunk; NULL if there is none. */
+static struct hmmsvm_region *region_take(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
+					 struct hmmsvm_block *block, unsigned int number,
+					 bool whole)
+{
+	struct hmmsvm_chunk *chunk = NULL;
+	struct hmmsvm_region *region;
+	unsigned int i, slot;
+
+	lockdep_assert_held(&dm->lock);
+	/* Where the neighbours are, at the same offset. */
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS && !chunk; i++)
+		if (block->regions[i])
+			chunk = region_chunk(dm, block->regions[i]);
+	if (!chunk || chunk->evicting || chunk->taken & BIT(number))
+		chunk = NULL;
+	/* A whole block wants a whole chunk; a piece uses up what is broken already. */
+	if (!chunk && !whole)
+		chunk = list_first_entry_or_null(&dm->partial, struct hmmsvm_chunk, node);
+	if (!chunk)
+		chunk = list_first_entry_or_null(&dm->free, struct hmmsvm_chunk, node);
+	if (!chunk)
+		chunk = list_first_entry_or_null(&dm->partial, struct hmmsvm_chunk, node);
+	if (!chunk)
+		return NULL;
+
+	slot = chunk->taken & BIT(number) ? ffz(chunk->taken) : number;
+	if (!chunk->taken)
+		chunk->policy->allocated = ++dm->sequence;
+	region = &chunk->regions[slot];
+	region->ctx = ctx;
+	region->block = block;
+	region->number = number;
+	chunk->taken |= BIT(slot);
+	dm->free_regions--;
+	chunk_update_list(dm, chunk);
+	block->regions[number] = region;
+	return region;
+}
+
+/*
+ * Makes sure that each page in [@first, @first + @count) of @block has a place,
+ * until hmmsvm_devmem_unreserve(). @absent is a page that is known not to be in
+ * device memory (or -1u): if its place is used all the same, somebody else does.
+ * Returns the number of regions that there is no room for.
+ */
+unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+				   unsigned int first, unsigned int count, unsigned int absent)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	unsigned int number, missing = 0;
+	struct hmmsvm_region *region;
+
+	spin_lock(&dm->lock);
+	for (number = first / HMMSVM_REGION_PAGES;
+	     number <= (first + count - 1) / HMMSVM_REGION_PAGES; number++) {
+		region = block->regions[number];
+		if (region && absent / HMMSVM_REGION_PAGES == number &&
+		    region->used & BIT(absent % HMMSVM_REGION_PAGES)) {
+			region_orphan(dm, region);
+			region = NULL;
+		}
+		if (!region)
+			region = region_take(dm, ctx, block, number,
+					     count == HMMSVM_BLOCK_PAGES);
+		if (region)
+			region->reserved = true;
+		else
+			missing++;
+	}
+	spin_unlock(&dm->lock);
+	return missing;
+}
+
+void hmmsvm_devmem_unreserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	struct hmmsvm_region *region;
+	unsigned int i;
+
+	spin_lock(&dm->lock);
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+		region = block->regions[i];
+		if (!region || !region->reserved)
+			continue;
+		region->reserved = false;
+		region_release(dm, region);
+	}
+	spin_unlock(&dm->lock);
+}
+
+/* ---- pages -------------------------------------------------------------------- */
+
+static void chunk_touch(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+{
+	chunk->policy->touched = ++dm->sequence;
+	chunk->policy->touches++;
+	chunk->policy->referenced = true;
+}
+
+/* Accounts @nr pages at @slot of the region as used. */
+static void region_use(struct hmmsvm_devmem *dm, struct hmmsvm_region *region, unsigned int first,
+		       unsigned int nr)
+{
+	struct hmmsvm_context *ctx = region->ctx;
+	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
+	u64 now, peak;
+
+	region->used |= GENMASK(first + nr - 1, first);
+	region->retired &= ~GENMASK(first + nr - 1, first);
+	chunk->used += nr;
+	if (!chunk->evicting)
+		chunk->policy->used = chunk->used;
+	dm->used_pages += nr;
+	hmmsvm_pages_set(&region->block->policy.resident,
+			 region->number * HMMSVM_REGION_PAGES + first, nr);
+	now = atomic64_add_return(nr, &ctx->count.device_pages);
+	peak = atomic64_read(&ctx->count.device_pages_peak);
+	if (now > peak)
+		atomic64_set(&ctx->count.device_pages_peak, now);
+}
+
+/*
+ * The device page for page @page of @block, locked and with one reference, as
+ * the core wants a destination; NULL if there is no place reserved for it.
+ */
+struct page *hmmsvm_devmem_alloc(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+				 unsigned int page)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	unsigned int at = page % HMMSVM_REGION_PAGES;
+	struct hmmsvm_region *region;
+	struct page *dpage = NULL;
+
+	spin_lock(&dm->lock);
+	region = block->regions[page / HMMSVM_REGION_PAGES];
+	if (region && !(region->used & BIT(at))) {
+		region_use(dm, region, at, 1);
+		chunk_touch(dm, region_chunk(dm, region));
+		dpage = pfn_to_page(dm->first_pfn + region->chunk * HMMSVM_BLOCK_PAGES +
+				    region_slot(dm, region) * HMMSVM_REGION_PAGES + at);
+	}
+	spin_unlock(&dm->lock);
+	if (dpage)
+		hmmsvm_zone_device_page_init(dpage, &dm->pgmap, 0);
+	return dpage;
+}
+
+/* Whether the regions of @block are all of one chunk, in order and with no page in use. */
+static bool block_is_whole(struct hmmsvm_devmem *dm, struct hmmsvm_block *block)
+{
+	unsigned int i;
+
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+		struct hmmsvm_region *region = block->regions[i];
+
+		if (!region || region->used || region->chunk != block->regions[0]->chunk ||
+		    region_slot(dm, region) != i)
+			return false;
+	}
+	return true;
+}
+
+/* The same for all of @block as one huge page; NULL if its place is not contiguous and unused. */
+struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	struct page *dpage = NULL;
+	unsigned int i;
+
+	if (!HMMSVM_HUGE_DEVICE_PAGES)
+		return NULL;
+	spin_lock(&dm->lock);
+	if (block_is_whole(dm, block)) {
+		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+			region_use(dm, block->regions[i], 0, HMMSVM_REGION_PAGES);
+		chunk_touch(dm, region_chunk(dm, block->regions[0]));
+		dpage = pfn_to_page(dm->first_pfn + block->regions[0]->chunk * HMMSVM_BLOCK_PAGES);
+	}
+	spin_unlock(&dm->lock);
+	if (dpage)
+		hmmsvm_zone_device_page_init(dpage, &dm->pgmap, HPAGE_PMD_ORDER);
+	return dpage;
+}
+
+/* One page is free. Under dm->lock. */
+static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
+{
+	struct hmmsvm_region *region = devmem_region(dm, index);
+	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
+	unsigned int at = index % HMMSVM_REGION_PAGES;
+
+	if (WARN_ON_ONCE(!(region->used & BIT(at))))
+		return;
+	region->used &= ~BIT(at);
+	chunk->used--;
+	if (!chunk->evicting)
+		chunk->policy->used = chunk->used;
+	dm->used_pages--;
+	if (region->ctx)
+		atomic64_dec(&region->ctx->count.device_pages);
+	if (region->block)
+		hmmsvm_pages_clear(&region->block->policy.resident,
+				   region->number * HMMSVM_REGION_PAGES + at, 1);
+	region_release(dm, region);
+}
+
+/* The core's last reference is gone; possibly under a page table lock. */
+static void devmem_free(struct folio *folio)
+{
+	struct page *page = folio_page(folio, 0);
+	struct hmmsvm_devmem *dm = container_of(hmmsvm_page_pgmap(page), struct hmmsvm_devmem,
+						pgmap);
+	unsigned long i, index = devmem_index(dm, page), nr = folio_nr_pages(folio);
+
+	folio_clear_dirty(folio);
+	spin_lock(&dm->lock);
+	for (i = 0; i < nr; i++)
+		devmem_free_one(dm, index + i);
+	spin_unlock(&dm->lock);
+}
+
+/*
+ * The content of @nr device pages has gone to system memory, for @reason; under
+ * their folio lock. Until the last reference is gone they may still be found by
+ * number, which is why they are marked. Counts and tells the policy.
+ */
+void hmmsvm_devmem_leave(struct hmmsvm_devmem *dm, struct page *page, unsigned int nr,
+			 enum hmmsvm_reason reason)
+{
+	unsigned long index = devmem_index(dm, page);
+
+	spin_lock(&dm->lock);
+	for (; nr--; index++) {
+		struct hmmsvm_region *region = devmem_region(dm, index);
+		unsigned int at = index % HMMSVM_REGION_PAGES;
+
+		region->retired |= BIT(at);
+		if (!region->ctx)
+			continue;
+		hmmsvm_count(region->ctx, pages_to_system);
+		if (reason == HMMSVM_REASON_CPU_FAULT)
+			hmmsvm_count(region->ctx, pages_to_system_cpu);
+		else if (reason == HMMSVM_REASON_EVICTION)
+			hmmsvm_count(region->ctx, pages_to_system_evicted);
+		if (reason == HMMSVM_REASON_EVICTION && region->block)
+			hmmsvm_pages_set(&region->block->evicted,
+					 region->number * HMMSVM_REGION_PAGES + at, 1);
+	}
+	spin_unlock(&dm->lock);
+}
+
+/* Whether the page was retired; with its folio lock held. */
+bool hmmsvm_devmem_retired(struct hmmsvm_devmem *dm, struct page *page)
+{
+	unsigned long index = devmem_index(dm, page);
+
+	return READ_ONCE(devmem_region(dm, index)->retired) & BIT(index % HMMSVM_REGION_PAGES);
+}
+
+/*
+ * The device used @page: for the eviction policy. @advised: it is to stay if it
+ * can. Under dm->lock.
+ */
+void hmmsvm_devmem_touch(struct hmmsvm_devmem *dm, struct page *page, bool advised)
+{
+	struct hmmsvm_chunk *chunk = &dm->chunks[devmem_index(dm, page) / HMMSVM_BLOCK_PAGES];
+
+	lockdep_assert_held(&dm->lock);
+	chunk_touch(dm, chunk);
+	chunk->policy->preferred = advised;
+}
+
+/*
+ * The context that @page is charged to, with a reference, or NULL; and the block
+ * it was put into, which lives as long as the context, or NULL.
+ */
+struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page *page,
+					  struct hmmsvm_block **block)
+{
+	struct hmmsvm_region *region = devmem_region(dm, devmem_index(dm, page));
+	struct hmmsvm_context *ctx;
+
+	spin_lock(&dm->lock);
+	ctx = region->ctx;
+	if (ctx)
+		hmmsvm_context_get(ctx);
+	*block = region->block;
+	spin_unlock(&dm->lock);
+	return ctx;
+}
+
+/* ---- chunks: victims ------------------------------------------------------------ */
+
+/*
+ * A chunk to empty, chosen by @eviction; NULL if there is none. Nobody else
+ * gets it and no region of it is taken until hmmsvm_devmem_evicted().
+ */
+struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
+					  const struct hmmsvm_eviction *eviction, bool *error)
+{
+	struct hmmsvm_chunk *chunk = NULL;
+	int victim;
+
+	*error = false;
+	spin_lock(&dm->lock);
+	if (dm->eviction != eviction) {
+		dm->eviction = eviction;
+		memset(dm->eviction_priv, 0, sizeof(dm->eviction_priv));
+	}
+	victim = eviction->victim(dm->policy, dm->nr_chunks, dm->eviction_priv);
+	if (victim >= 0 && victim < dm->nr_chunks && dm->policy[victim].used) {
+		chunk = &dm->chunks[victim];
+		chunk->evicting = true;
+		chunk->policy->used = 0;
+		chunk_update_list(dm, chunk);
+	} else if (victim != -1) {
+		*error = true;
+	}
+	spin_unlock(&dm->lock);
+	return chunk;
+}
+
+/* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
+void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+{
+	spin_lock(&dm->lock);
+	chunk->evicting = false;
+	chunk->policy->used = chunk->used;
+	chunk->policy->preferred = false;
+	if (chunk->used)
+		chunk_touch(dm, chunk);
+	else
+		chunk->policy->touches = 0;
+	chunk_update_list(dm, chunk);
+	spin_unlock(&dm->lock);
+}
+
+/* ---- the end of a context -------------------------------------------------------- */
+
+/* A chunk with pages of @ctx at or after number *@at, which moves on; NULL if there is none. */
+struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
+					   unsigned int *at)
+{
+	struct hmmsvm_chunk *found = NULL;
+	unsigned int i;
+
+	spin_lock(&dm->lock);
+	while (!found && *at < dm->nr_chunks) {
+		struct hmmsvm_chunk *chunk = &dm->chunks[(*at)++];
+
+		for (i = 0; i < HMMSVM_BLOCK_REGIONS && !found; i++)
+			if (chunk->regions[i].ctx == ctx && chunk->regions[i].used)
+				found = chunk;
+	}
+	spin_unlock(&dm->lock);
+	return found;
+}
+
+/* Which pages of @chunk are charged to @ctx. */
+void hmmsvm_devmem_pages_of(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
+			    struct hmmsvm_context *ctx, struct hmmsvm_pages *pages)
+{
+	unsigned int i;
+
+	memset(pages, 0, sizeof(*pages));
+	spin_lock(&dm->lock);
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+		if (chunk->regions[i].ctx == ctx)
+			hmmsvm_pages_set(pages, i * HMMSVM_REGION_PAGES, HMMSVM_REGION_PAGES);
+	spin_unlock(&dm->lock);
+}
+
+/* @ctx ends: what it still has of device memory is nobody's from now on. */
+void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx)
+{
+	unsigned int c, i;
+
+	for (c = 0; c < dm->nr_chunks; c++) {
+		spin_lock(&dm->lock);
+		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+			struct hmmsvm_region *region = &dm->chunks[c].regions[i];
+
+			if (region->ctx != ctx)
+				continue;
+			if (region->block)
+				region_orphan(dm, region);
+			region->ctx = NULL;
+		}
+		spin_unlock(&dm->lock);
+		cond_resched();
+	}
+}
+
+/* ---- the whole ---------------------------------------------------------------------- */
+
+HMMSVM_PAGEMAP_FREE_PAGE(devmem_free);
+
+static const struct dev_pagemap_ops devmem_ops = {
+	HMMSVM_PAGEMAP_FREE(devmem_free),
+	.migrate_to_ram = hmmsvm_migrate_cpu_fault,
+};
+
+static void devmem_free_chunks(struct hmmsvm_devmem *dm)
+{
+	unsigned int i;
+
+	for (i = 0; i < dm->nr_chunks; i++)
+		__free_pages(dm->chunks[i].backing, HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
+	kvfree(dm->policy);
+	kvfree(dm->chunks);
+}
+
+/* Backs as much of @wanted chunks as there is memory for. */
+static int devmem_alloc_chunks(struct hmmsvm_devmem *dm, unsigned int wanted)
+{
+	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_COMP;
+	unsigned int i, k;
+
+	if (dm->node != NUMA_NO_NODE)
+		gfp |= __GFP_THISNODE;
+	dm->chunks = kvcalloc(wanted, sizeof(*dm->chunks), GFP_KERNEL);
+	dm->policy = kvcalloc(wanted, sizeof(*dm->policy), GFP_KERNEL);
+	if (!dm->chunks || !dm->policy)
+		return -ENOMEM;
+	for (i = 0; i < wanted; i++) {
+		struct hmmsvm_chunk *chunk = &dm->chunks[i];
+
+		chunk->backing = alloc_pages_node(dm->node, gfp, HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
+		if (!chunk->backing)
+			break;
+		chunk->policy = &dm->policy[i];
+		list_add_tail(&chunk->node, &dm->free);
+		for (k = 0; k < HMMSVM_BLOCK_REGIONS; k++)
+			chunk->regions[k].chunk = i;
+		dm->nr_chunks++;
+		cond_resched();
+	}
+	dm->free_regions = dm->nr_chunks * HMMSVM_BLOCK_REGIONS;
+	return dm->nr_chunks ? 0 : -ENOMEM;
+}
+
+static struct hmmsvm_devmem *devmem_create(unsigned int mb, int node)
+{
+	struct hmmsvm_devmem *dm = kzalloc_obj(*dm, GFP_KERNEL);
+	struct resource *res;
+	int err = -ENOMEM;
+	void *p;
+
+	if (!dm)
+		return ERR_PTR(-ENOMEM);
+	spin_lock_init(&dm->lock);
+	INIT_LIST_HEAD(&dm->free);
+	INIT_LIST_HEAD(&dm->partial);
+	INIT_LIST_HEAD(&dm->full);
+	INIT_LIST_HEAD(&dm->evicting);
+	dm->node = node;
+	err = devmem_alloc_chunks(dm, mb >> (HMMSVM_BLOCK_SHIFT - 20));
+	if (err)
+		goto fail;
+	if (dm->nr_chunks < mb >> (HMMSVM_BLOCK_SHIFT - 20))
+		pr_notice("there was contiguous memory for %u of %u MiB of device memory only\n",
+			  dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20), mb);
+
+	res = request_free_mem_region(&iomem_resource,
+				      (resource_size_t)dm->nr_chunks << HMMSVM_BLOCK_SHIFT,
+				      KBUILD_MODNAME);
+	if (IS_ERR(res)) {
+		err = PTR_ERR(res);
+		goto fail;
+	}
+	dm->res_start = res->start;
+	dm->pgmap.type = MEMORY_DEVICE_PRIVATE;
+	dm->pgmap.range.start = res->start;
+	dm->pgmap.range.end = res->end;
+	dm->pgmap.nr_range = 1;
+	dm->pgmap.ops = &devmem_ops;
+	dm->pgmap.owner = hmmsvm_devmem_owner();
+	dm->first_pfn = PHYS_PFN(res->start);
+	p = memremap_pages(&dm->pgmap, node == NUMA_NO_NODE ? numa_node_id() : node);
+	if (IS_ERR(p)) {
+		err = PTR_ERR(p);
+		release_mem_region(res->start, resource_size(res));
+		goto fail;
+	}
+	return dm;
+fail:
+	devmem_free_chunks(dm);
+	kfree(dm);
+	return ERR_PTR(err);
+}
+
+static void devmem_destroy(struct hmmsvm_devmem *dm)
+{
+	resource_size_t size = range_len(&dm->pgmap.range);
+
+	/* Nobody has a context, but pages may be left that forked children use. */
+	hmmsvm_migrate_empty(dm);
+	memunmap_pages(&dm->pgmap);
+	release_mem_region(dm->res_start, size);
+	devmem_free_chunks(dm);
+	kfree(dm);
+}
+
+void hmmsvm_devmem_exit(void)
+{
+	while (nr_devmems)
+		devmem_destroy(devmems[--nr_devmems]);
+}
+
+/* Makes the device memories that the module's parameters ask for. */
+int hmmsvm_devmem_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < devmem_mb_count; i++) {
+		struct hmmsvm_devmem *dm;
+		int node = devmem_node[i];
+
+		if (!devmem_mb[i])
+			break;
+		if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE)) {
+			pr_notice("this kernel has no CONFIG_DEVICE_PRIVATE: memory is mirrored where it is, nothing migrates\n");
+			return 0;
+		}
+		if (devmem_mb[i] % (HMMSVM_BLOCK_SIZE >> 20) ||
+		    (node != NUMA_NO_NODE && (node < 0 || node >= MAX_NUMNODES ||
+					      !node_state(node, N_MEMORY)))) {
+			pr_err("devmem_mb=%u devmem_node=%d: a multiple of 2 MiB, and a node with memory (or -1) are wanted\n",
+			       devmem_mb[i], node);
+			hmmsvm_devmem_exit();
+			return -EINVAL;
+		}
+		dm = devmem_create(devmem_mb[i], node);
+		if (IS_ERR(dm)) {
+			pr_err("no device memory of %u MiB on node %d (error %ld)\n", devmem_mb[i],
+			       node, PTR_ERR(dm));
+			hmmsvm_devmem_exit();
+			return PTR_ERR(dm);
+		}
+		devmems[nr_devmems++] = dm;
+		pr_info("device memory %u: %u MiB, node %d\n", i,
+			dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20), node);
+	}
+	return 0;
+}

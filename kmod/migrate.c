@@ -1,0 +1,736 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Migration: pages go to device memory and come back.
+ *
+ * To the device, a range of one block at a time: places for its pages are
+ * reserved first, for which others may have to be evicted; then the core
+ * isolates what is there, we copy, and the core replaces the application's
+ * entries by device-private ones. What does not move (files, shared memory,
+ * pinned or locked pages) stays where it is; that is normal.
+ *
+ * Back to system memory there are three ways: by address (a CPU fault, a
+ * request), by number of the device page (eviction, the end of a context, of
+ * the module), which works whoever has them mapped. The CPU fault is the
+ * CPU's only way home. It needs one page: if there is none to be had, one of
+ * a small reserve; if that is used up too, the thread gets SIGBUS, never a
+ * hang. Pages are charged to the same memory cgroup before and after, so that
+ * no limit is in the way.
+ *
+ * The engine's entries are taken away by the notifications that the core sends
+ * before it unmaps a page, on either way; see range.c.
+ *
+ * Locking, see hmmsvm.h: block->migrate_mutex, under the application's
+ * mmap_lock held for reading, serialises migrations of a block to the device.
+ * Nothing that a CPU fault or an eviction does waits for it.
+ */
+#include <linux/delay.h>
+#include <linux/ksm.h>
+#include <linux/migrate.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/userfaultfd_k.h>
+
+#include "block.h"
+#include "compat.h"
+#include "events.h"
+#include "migrate.h"
+
+/* Victims to try for one migration, if the first ones have pages that do not move. */
+#define MIGRATE_VICTIMS 8
+
+/* Pages kept for CPU faults when there is no memory. */
+#define MIGRATE_RESERVE 64
+
+/* What the core wants to have for a block. */
+struct migrate_work {
+	unsigned long src[HMMSVM_BLOCK_PAGES];
+	unsigned long dst[HMMSVM_BLOCK_PAGES];
+};
+
+static DEFINE_SPINLOCK(reserve_lock);
+static struct page *reserve[MIGRATE_RESERVE];
+static unsigned int reserve_count;
+
+static void reserve_refill(void)
+{
+	while (READ_ONCE(reserve_count) < MIGRATE_RESERVE) {
+		struct page *page = alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY |
+					       __GFP_NOWARN);
+
+		if (!page)
+			return;
+		spin_lock(&reserve_lock);
+		if (reserve_count < MIGRATE_RESERVE) {
+			reserve[reserve_count++] = page;
+			page = NULL;
+		}
+		spin_unlock(&reserve_lock);
+		if (page)
+			__free_page(page);
+	}
+}
+
+static struct page *reserve_take(void)
+{
+	struct page *page = NULL;
+
+	spin_lock(&reserve_lock);
+	if (reserve_count)
+		page = reserve[--reserve_count];
+	spin_unlock(&reserve_lock);
+	return page;
+}
+
+static void reserve_free(void)
+{
+	struct page *page;
+
+	while ((page = reserve_take()))
+		__free_page(page);
+}
+
+static void copy_pages(struct page *to, struct page *from, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		copy_highpage(to + i, from + i);
+}
+
+/* ---- to system memory ----------------------------------------------------------- */
+
+/* What a way back to system memory has to know and finds out. */
+struct migrate_home {
+	struct vm_area_struct *vma;	/* NULL: by number */
+	unsigned long start;		/* address of the first entry, if vma */
+	struct page *fault_page;	/* must come back; NULL: none */
+	gfp_t gfp;
+	enum hmmsvm_reason reason;
+	unsigned long pages, huge, no_memory;
+};
+
+static struct page *home_alloc(struct migrate_home *home, unsigned int i, unsigned int order)
+{
+	struct folio *folio;
+
+	if (order) {
+		folio = folio_alloc(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN,
+				    order);
+		return folio ? folio_page(folio, 0) : NULL;
+	}
+	if (home->vma)
+		return alloc_page_vma(home->gfp, home->vma, home->start + i * PAGE_SIZE);
+	return alloc_page(home->gfp);
+}
+
+/*
+ * Gives every isolated device page in @work a page of system memory with its
+ * content. Returns false if there is none for the page that must come back.
+ */
+static bool home_copy(struct migrate_home *home, struct migrate_work *work, unsigned int npages)
+{
+	unsigned int i, k, nr;
+
+	for (i = 0; i < npages; i += nr) {
+		struct page *spage = migrate_pfn_to_page(work->src[i]), *dpage, *backing;
+		struct hmmsvm_devmem *dm;
+
+		nr = 1;
+		if (!spage || !(work->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		dm = hmmsvm_devmem_of(spage);
+		if (WARN_ON_ONCE(!dm) || hmmsvm_devmem_retired(dm, spage)) {
+			work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+			continue;
+		}
+		backing = hmmsvm_devmem_backing(dm, spage);
+
+		if (work->src[i] & HMMSVM_MIGRATE_PFN_COMPOUND) {
+			nr = folio_nr_pages(page_folio(spage));
+			dpage = home_alloc(home, i, folio_order(page_folio(spage)));
+			if (dpage) {
+				lock_page(dpage);
+				copy_pages(dpage, backing, nr);
+				work->dst[i] = migrate_pfn(page_to_pfn(dpage)) |
+					       HMMSVM_MIGRATE_PFN_COMPOUND;
+				continue;
+			}
+			if (!home->vma) {
+				/* Without a mapping the core cannot split it. */
+				home->no_memory += nr;
+				work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+				continue;
+			}
+		}
+		/* Small pages; a huge one is split by the core if all of its pages have one. */
+		for (k = 0; k < nr; k++) {
+			dpage = home_alloc(home, i + k, 0);
+			if (!dpage && (home->fault_page == spage || nr > 1))
+				dpage = reserve_take();
+			if (!dpage)
+				break;
+			lock_page(dpage);
+			copy_highpage(dpage, backing + k);
+			work->dst[i + k] = migrate_pfn(page_to_pfn(dpage));
+		}
+		if (k == nr)
+			continue;
+		home->no_memory += nr;
+		while (k--) {
+			dpage = migrate_pfn_to_page(work->dst[i + k]);
+			work->dst[i + k] = 0;
+			unlock_page(dpage);
+			__free_page(dpage);
+		}
+		work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+		if (home->fault_page && page_folio(home->fault_page) == page_folio(spage))
+			return false;
+	}
+	return true;
+}
+
+/* Counts what has moved, while the device pages are still locked. */
+static void home_account(struct migrate_home *home, struct migrate_work *work,
+			 unsigned int npages)
+{
+	unsigned int i, nr;
+
+	for (i = 0; i < npages; i += nr) {
+		struct page *spage = migrate_pfn_to_page(work->src[i]);
+		bool huge = work->dst[i] & HMMSVM_MIGRATE_PFN_COMPOUND;
+
+		nr = huge ? HMMSVM_BLOCK_PAGES : 1;
+		if (!spage || !work->dst[i] || !(work->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		hmmsvm_devmem_leave(hmmsvm_devmem_of(spage), spage, nr, home->reason);
+		home->pages += nr;
+		home->huge += huge;
+	}
+}
+
+/*
+ * Brings what is in device memory of [@start, @end), within a block and a
+ * mapping whose mmap_lock is held, back to system memory. Returns 0, -ENOMEM
+ * if there was none for home->fault_page, or what the core says.
+ */
+static int home_by_address(struct migrate_home *home, unsigned long start, unsigned long end,
+			   struct migrate_work *work)
+{
+	struct migrate_vma args = {
+		.vma = home->vma,
+		.start = start,
+		.end = end,
+		.src = work->src,
+		.dst = work->dst,
+		.pgmap_owner = hmmsvm_devmem_owner(),
+		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
+		.fault_page = home->fault_page,
+	};
+	bool copied;
+	int err;
+
+	if (end - start == HMMSVM_BLOCK_SIZE)
+		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+	home->start = start;
+	err = migrate_vma_setup(&args);
+	if (err)
+		return err;
+	copied = home_copy(home, work, args.npages);
+	migrate_vma_pages(&args);
+	home_account(home, work, args.npages);
+	migrate_vma_finalize(&args);
+	return copied ? 0 : -ENOMEM;
+}
+
+/* The same for @nr device pages from number @pfn on, whoever has them mapped. */
+static void home_by_number(struct migrate_home *home, unsigned long pfn, unsigned int nr,
+			   struct migrate_work *work)
+{
+	memset(work, 0, sizeof(*work));
+	migrate_device_range(work->src, pfn, nr);
+	home_copy(home, work, nr);
+	migrate_device_pages(work->src, work->dst, nr);
+	home_account(home, work, nr);
+	migrate_device_finalize(work->src, work->dst, nr);
+}
+
+/* Empties @chunk, of the pages in @pages if that is not NULL. Returns pages moved. */
+static unsigned long empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
+				 const struct hmmsvm_pages *pages, struct migrate_home *home,
+				 struct migrate_work *work)
+{
+	unsigned long pfn = dm->first_pfn + (chunk - dm->chunks) * HMMSVM_BLOCK_PAGES;
+	unsigned int first = 0, end;
+
+	while (first < HMMSVM_BLOCK_PAGES) {
+		if (pages && !hmmsvm_pages_test(pages, first)) {
+			first += HMMSVM_REGION_PAGES;
+			continue;
+		}
+		end = first;
+		while (end < HMMSVM_BLOCK_PAGES && (!pages || hmmsvm_pages_test(pages, end)))
+			end += HMMSVM_REGION_PAGES;
+		home_by_number(home, pfn + first, end - first, work);
+		first = end;
+	}
+	return home->pages;
+}
+
+/* Evicts pages for @ctx. Returns false if there is no hope. */
+static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
+{
+	struct migrate_home home = {
+		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN,
+		.reason = HMMSVM_REASON_EVICTION,
+	};
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	u64 begin = ktime_get_ns();
+	struct hmmsvm_chunk *chunk;
+	bool error;
+
+	chunk = hmmsvm_devmem_victim(dm, READ_ONCE(ctx->eviction), &error);
+	if (error)
+		hmmsvm_count(ctx, policy_errors);
+	if (!chunk)
+		return false;
+	hmmsvm_block_evicting(dm, chunk);
+	empty_chunk(dm, chunk, NULL, &home, work);
+	hmmsvm_devmem_evicted(dm, chunk);
+	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
+	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, 0, home.pages,
+		     begin);
+	return true;
+}
+
+/* ---- to device memory ------------------------------------------------------------ */
+
+/* Whether memory of this mapping can be in device memory at all. mmap_lock is held. */
+bool hmmsvm_migrate_possible(const struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB))
+		return false;
+	/* A handler of user space wants to see every page come. */
+	return !userfaultfd_armed((struct vm_area_struct *)vma) &&
+	       !vma_is_dax((struct vm_area_struct *)vma);
+}
+
+static bool page_may_move(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_anon(folio) && !folio_test_ksm(folio);
+}
+
+static unsigned int to_device_small(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+				    unsigned int page, struct page *spage, unsigned long *dst)
+{
+	struct page *dpage = hmmsvm_devmem_alloc(ctx, block, page);
+	struct page *backing;
+
+	if (!dpage)
+		return 0;
+	backing = hmmsvm_devmem_backing(ctx->devmem, dpage);
+	if (spage)
+		copy_highpage(backing, spage);
+	else
+		clear_highpage(backing);
+	*dst = migrate_pfn(page_to_pfn(dpage));
+	return 1;
+}
+
+/* Gives every isolated page, or hole, a device page with its content. */
+static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			   struct migrate_work *work, unsigned int first, unsigned int npages,
+			   struct hmmsvm_moved *moved)
+{
+	unsigned int i, k, nr;
+
+	for (i = 0; i < npages; i += nr) {
+		struct page *spage = migrate_pfn_to_page(work->src[i]), *dpage;
+
+		nr = 1;
+		if (!(work->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		if (spage && !page_may_move(spage)) {
+			work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+			continue;
+		}
+		if (work->src[i] & HMMSVM_MIGRATE_PFN_COMPOUND) {
+			nr = HMMSVM_BLOCK_PAGES;
+			dpage = hmmsvm_devmem_alloc_huge(ctx, block);
+			if (dpage) {
+				struct page *backing = hmmsvm_devmem_backing(ctx->devmem, dpage);
+
+				if (spage)
+					copy_pages(backing, spage, nr);
+				else
+					for (k = 0; k < nr; k++)
+						clear_highpage(backing + k);
+				work->dst[i] = migrate_pfn(page_to_pfn(dpage)) |
+					       HMMSVM_MIGRATE_PFN_COMPOUND;
+				continue;
+			}
+		}
+		for (k = 0; k < nr; k++)
+			if (!to_device_small(ctx, block, first + i + k, spage ? spage + k : NULL,
+					     &work->dst[i + k]))
+				moved->no_memory++;
+	}
+}
+
+static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			      struct migrate_work *work, unsigned int first, unsigned int npages,
+			      struct hmmsvm_moved *moved)
+{
+	unsigned long zeroed = 0, refaults = 0, huge = 0, busy = 0;
+	unsigned int i, nr;
+
+	for (i = 0; i < npages; i += nr) {
+		bool is_huge = work->dst[i] & HMMSVM_MIGRATE_PFN_COMPOUND;
+
+		nr = is_huge ? HMMSVM_BLOCK_PAGES : 1;
+		if (!work->dst[i])
+			continue;
+		if (!(work->src[i] & MIGRATE_PFN_MIGRATE)) {
+			busy += nr;
+			continue;
+		}
+		moved->pages += nr;
+		huge += is_huge;
+		if (!migrate_pfn_to_page(work->src[i]))
+			zeroed += nr;
+		refaults += hmmsvm_block_forget_evicted(ctx, block, first + i, nr);
+	}
+	hmmsvm_count_add(ctx, pages_to_device, moved->pages);
+	hmmsvm_count_add(ctx, pages_zeroed, zeroed);
+	hmmsvm_count_add(ctx, refaults, refaults);
+	hmmsvm_count_add(ctx, huge_to_device, huge);
+	hmmsvm_count_add(ctx, failed_busy, busy);
+	hmmsvm_count_add(ctx, failed_no_memory, moved->no_memory);
+}
+
+/*
+ * Brings pages [@first, @first + @count) of @block, as far as they lie in @vma,
+ * to device memory. The application's mmap_lock is held for reading; nothing
+ * else is. @absent is a page that is known not to be in device memory, or -1u.
+ * @moved is added to.
+ */
+void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
+			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
+			      unsigned int absent, struct hmmsvm_moved *moved)
+{
+	unsigned long start = max(block->policy.start + first * PAGE_SIZE, vma->vm_start);
+	unsigned long end = min(block->policy.start + (first + count) * PAGE_SIZE, vma->vm_end);
+	struct migrate_vma args = {
+		.vma = vma,
+		.start = start,
+		.end = end,
+		.pgmap_owner = hmmsvm_devmem_owner(),
+		.flags = MIGRATE_VMA_SELECT_SYSTEM,
+	};
+	struct hmmsvm_moved this = {};
+	u64 begin = ktime_get_ns();
+	struct migrate_work *work;
+	unsigned int tries;
+
+	mmap_assert_locked(vma->vm_mm);
+	if (start >= end)
+		return;
+	first = (start - block->policy.start) >> PAGE_SHIFT;
+	count = (end - start) >> PAGE_SHIFT;
+	work = kmalloc_obj(*work, GFP_KERNEL);
+	if (!work)
+		return;
+	if (mutex_lock_killable(&block->migrate_mutex))
+		goto out_free;
+
+	this.there = hmmsvm_block_resident(ctx, block, first, count);
+	for (tries = 0; hmmsvm_devmem_reserve(ctx, block, first, count, absent) &&
+			tries < MIGRATE_VICTIMS && !fatal_signal_pending(current); tries++)
+		if (!make_room(ctx, work))
+			break;
+
+	args.src = work->src;
+	args.dst = work->dst;
+	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE))
+		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+	memset(work->dst, 0, sizeof(work->dst));
+	if (!migrate_vma_setup(&args) && args.cpages) {
+		to_device_copy(ctx, block, work, first, args.npages, &this);
+		migrate_vma_pages(&args);
+		to_device_account(ctx, block, work, first, args.npages, &this);
+		migrate_vma_finalize(&args);
+	}
+	hmmsvm_devmem_unreserve(ctx, block);
+	hmmsvm_block_migrated(ctx, block, this.pages, begin);
+	mutex_unlock(&block->migrate_mutex);
+
+	if (this.pages) {
+		hmmsvm_count(ctx, migrations_to_device);
+		hmmsvm_event(ctx, HMMSVM_EVENT_TO_DEVICE, 0, start, this.pages, begin);
+	}
+	hmmsvm_count_add(ctx, migrate_ns, ktime_get_ns() - begin);
+	moved->pages += this.pages;
+	moved->there += this.there;
+	moved->no_memory += this.no_memory;
+out_free:
+	kfree(work);
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/*
+ * Brings [@start, @end), within a block and @vma, back to system memory. The
+ * mmap_lock of @vma is held. @moved is added to.
+ */
+void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
+			      unsigned long start, unsigned long end, struct hmmsvm_moved *moved)
+{
+	struct migrate_home home = {
+		.vma = vma,
+		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.reason = HMMSVM_REASON_REQUEST,
+	};
+	u64 begin = ktime_get_ns();
+	struct migrate_work *work;
+
+	mmap_assert_locked(vma->vm_mm);
+	work = kzalloc_obj(*work, GFP_KERNEL);
+	if (!work)
+		return;
+	home_by_address(&home, start, end, work);
+	kfree(work);
+	if (home.pages)
+		hmmsvm_event(ctx, HMMSVM_EVENT_TO_SYSTEM, home.huge ? HMMSVM_EVENT_HUGE : 0, start,
+			     home.pages, begin);
+	hmmsvm_count_add(ctx, huge_to_system, home.huge);
+	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
+	moved->pages += home.pages;
+	moved->no_memory += home.no_memory;
+}
+
+/*
+ * Moves what of [@start, @end), within a block, can move, whatever mappings it
+ * has. HMMSVM_MIGRATE_* say where to. The application's mmap_lock is held.
+ * Returns 0, -EFAULT if a part is not mapped, or -ENOMEM.
+ */
+int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
+			 u32 flags, struct hmmsvm_moved *moved)
+{
+	struct vm_area_struct *vma;
+	struct hmmsvm_block *block;
+	unsigned long at = start;
+	int err = 0;
+
+	while (at < end) {
+		unsigned long stop;
+
+		vma = find_vma(ctx->app_mm, at);
+		if (!vma || vma->vm_start >= end)
+			return -EFAULT;
+		if (vma->vm_start > at) {
+			err = -EFAULT;
+			at = vma->vm_start;
+		}
+		stop = min(end, vma->vm_end);
+		if (!hmmsvm_migrate_possible(vma)) {
+			at = stop;
+			continue;
+		}
+		if (flags & HMMSVM_MIGRATE_TO_SYSTEM) {
+			hmmsvm_migrate_to_system(ctx, vma, at, stop, moved);
+		} else {
+			block = hmmsvm_block_get(ctx, at);
+			if (!block)
+				return -ENOMEM;
+			hmmsvm_migrate_to_device(ctx, vma, block,
+						 (at - block->policy.start) >> PAGE_SHIFT,
+						 (stop - at) >> PAGE_SHIFT, -1u, moved);
+		}
+		at = stop;
+	}
+	return err;
+}
+
+/* HMMSVM_IOC_MIGRATE. The caller is the application. */
+int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *request)
+{
+	struct mm_struct *mm = ctx->app_mm;
+	struct hmmsvm_moved moved = {};
+	unsigned long at, end;
+	u64 pages;
+	int err = 0;
+
+	if (request->flags != HMMSVM_MIGRATE_TO_DEVICE &&
+	    request->flags != HMMSVM_MIGRATE_TO_SYSTEM)
+		return -EINVAL;
+	if (!request->length || request->start + request->length < request->start ||
+	    request->start < ctx->va_start || request->start + request->length > ctx->va_end)
+		return -EINVAL;
+	if (!ctx->devmem)
+		return -ENODEV;
+	if (!mmget_not_zero(mm))
+		return -EFAULT;
+	at = request->start & PAGE_MASK;
+	end = PAGE_ALIGN(request->start + request->length);
+	pages = (end - at) >> PAGE_SHIFT;
+	while (at < end) {
+		unsigned long stop = min(end, (at | (HMMSVM_BLOCK_SIZE - 1)) + 1);
+		int ret;
+
+		if (fatal_signal_pending(current)) {
+			err = -EINTR;
+			break;
+		}
+		/* Let go of the lock in between: others want it too. */
+		if (mmap_read_lock_killable(mm)) {
+			err = -EINTR;
+			break;
+		}
+		ret = hmmsvm_migrate_piece(ctx, at, stop, request->flags, &moved);
+		mmap_read_unlock(mm);
+		if (ret && ret != -EFAULT) {
+			err = ret;
+			break;
+		}
+		if (ret)
+			err = ret;
+		at = stop;
+		cond_resched();
+	}
+	mmput(mm);
+	request->pages_moved = moved.pages;
+	if (request->flags & HMMSVM_MIGRATE_TO_SYSTEM)
+		moved.there = pages - moved.pages - min(moved.no_memory, pages - moved.pages);
+	request->pages_there = moved.there;
+	request->pages_failed = pages - min(pages, moved.pages + moved.there);
+	return err;
+}
+
+/* ---- the CPU faults ------------------------------------------------------------------ */
+
+/* The CPU touched a page that is in device memory. See struct dev_pagemap_ops. */
+vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
+{
+	struct hmmsvm_devmem *dm = hmmsvm_devmem_of(vmf->page);
+	struct migrate_home home = {
+		.vma = vmf->vma,
+		.fault_page = vmf->page,
+		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.reason = HMMSVM_REASON_CPU_FAULT,
+	};
+	unsigned long addr = vmf->address & PAGE_MASK, start = addr, end = addr + PAGE_SIZE;
+	bool own = current->mm == vmf->vma->vm_mm;
+	u64 begin = ktime_get_ns();
+	struct hmmsvm_context *ctx;
+	struct hmmsvm_block *block;
+	struct migrate_work *work;
+	int err;
+
+	ctx = hmmsvm_devmem_user(dm, vmf->page, &block);
+	if (hmmsvm_fault_is_huge(vmf)) {
+		start = ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE);
+		end = start + HMMSVM_BLOCK_SIZE;
+	}
+	/*
+	 * The policy has a say if it is the application that wants the page, where
+	 * it was put. Others (a debugger, the device itself for a page that has to be
+	 * copied) get just the page.
+	 */
+	if (ctx && block && own && vmf->vma->vm_mm == ctx->app_mm &&
+	    block->policy.start == ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE))
+		hmmsvm_block_cpu_fault(ctx, block, addr, vmf->flags & FAULT_FLAG_WRITE, &start,
+				       &end);
+	start = max(start, vmf->vma->vm_start);
+	end = min(end, vmf->vma->vm_end);
+
+	err = -ENOMEM;
+	work = kzalloc_obj(*work, GFP_KERNEL);
+	if (!work) {
+		/* One page does not need much. */
+		start = addr;
+		end = addr + PAGE_SIZE;
+	} else {
+		err = home_by_address(&home, start, end, work);
+	}
+	if (err == -ENOMEM && end - start > PAGE_SIZE && work) {
+		memset(work, 0, sizeof(*work));
+		err = home_by_address(&home, addr, addr + PAGE_SIZE, work);
+	}
+	kfree(work);
+	reserve_refill();
+
+	if (ctx) {
+		hmmsvm_count(ctx, cpu_faults);
+		hmmsvm_count_add(ctx, huge_to_system, home.huge);
+		hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
+		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
+		hmmsvm_block_came_back(ctx, home.pages, begin);
+		hmmsvm_event(ctx, HMMSVM_EVENT_CPU_FAULT,
+			     (vmf->flags & FAULT_FLAG_WRITE ? HMMSVM_EVENT_WRITE : 0) |
+			     (home.huge ? HMMSVM_EVENT_HUGE : 0), start, home.pages, begin);
+		hmmsvm_context_put(ctx);
+	}
+	/*
+	 * If the page did not move, somebody else is at work on it: the access
+	 * faults again. Only without memory there is no use in that.
+	 */
+	return err == -ENOMEM ? VM_FAULT_SIGBUS : 0;
+}
+
+/* ---- the ends -------------------------------------------------------------------------- */
+
+/* Brings everything that is charged to @ctx back. What cannot stays, as nobody's. */
+void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	struct migrate_home home = {
+		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.reason = HMMSVM_REASON_CLOSE,
+	};
+	struct hmmsvm_pages pages;
+	struct hmmsvm_chunk *chunk;
+	struct migrate_work *work;
+	unsigned int at, tries;
+
+	work = kmalloc_obj(*work, GFP_KERNEL);
+	for (tries = 0; work && tries < 3; tries++) {
+		bool left = false;
+
+		at = 0;
+		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at))) {
+			left = true;
+			hmmsvm_devmem_pages_of(dm, chunk, ctx, &pages);
+			empty_chunk(dm, chunk, &pages, &home, work);
+			cond_resched();
+		}
+		if (!left)
+			break;
+	}
+	kfree(work);
+	hmmsvm_devmem_disown(dm, ctx);
+}
+
+/* Brings everything back, as long as it takes: the device memory is about to end. */
+void hmmsvm_migrate_empty(struct hmmsvm_devmem *dm)
+{
+	struct migrate_home home = {
+		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOFAIL,
+		.reason = HMMSVM_REASON_CLOSE,
+	};
+	struct migrate_work *work = kmalloc_obj(*work, GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int i;
+
+	while (READ_ONCE(dm->used_pages)) {
+		for (i = 0; i < dm->nr_chunks; i++)
+			if (READ_ONCE(dm->chunks[i].used))
+				empty_chunk(dm, &dm->chunks[i], NULL, &home, work);
+		/* Somebody holds a page for a moment. */
+		if (READ_ONCE(dm->used_pages))
+			msleep(20);
+	}
+	kfree(work);
+	reserve_free();
+}
