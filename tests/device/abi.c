@@ -87,7 +87,6 @@ static void create(void)
         CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_CREATE, &c), EINVAL);                                     \
     } while (0)
     BAD(flags, 1);
-    BAD(reserved, 1);
     BAD(window_start, (uintptr_t)window + 1);
     BAD(window_start, 0);
     BAD(window_start, UINT64_MAX - 4095);
@@ -98,6 +97,9 @@ static void create(void)
     BAD(fault_around, 3);
     BAD(fault_around, 1024);
 #undef BAD
+    c = good_create();
+    c.memory = 8;
+    CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_CREATE, &c), ENODEV);
     c = good_create();
     CHECK(!ioctl(fd, HMMSVM_IOC_CREATE, &c));
     CHECK_GT(c.va_end, c.va_start);

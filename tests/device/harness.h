@@ -145,30 +145,30 @@ static inline void harness_mark(struct harness *h)
     CHECK_OK(hmmsvm_device_stats(h->dev, &h->mark));
 }
 
-/** harness_delta - what the module counted since harness_mark(); ranges is absolute */
+/** harness_delta - what was counted since harness_mark(); states (ranges, device_pages) are absolute */
 static inline struct hmmsvm_stats harness_delta(struct harness *h)
 {
-    struct hmmsvm_stats now;
+    struct hmmsvm_stats now, out;
+    uint64_t *count = (uint64_t *)&out.device_faults, *end = (uint64_t *)(&out + 1);
+    const uint64_t *mark = (const uint64_t *)&h->mark.device_faults;
 
     CHECK_OK(hmmsvm_device_stats(h->dev, &now));
-    now.device_faults -= h->mark.device_faults;
-    now.device_write_faults -= h->mark.device_write_faults;
-    now.app_faults -= h->mark.app_faults;
-    now.retries -= h->mark.retries;
-    now.failed_faults -= h->mark.failed_faults;
-    now.pages_mirrored -= h->mark.pages_mirrored;
-    now.pages_writable -= h->mark.pages_writable;
-    now.pages_upgraded -= h->mark.pages_upgraded;
-    now.pages_populated -= h->mark.pages_populated;
-    now.invalidations -= h->mark.invalidations;
-    now.invalidations_zapped -= h->mark.invalidations_zapped;
-    now.fault_ns -= h->mark.fault_ns;
-    return now;
+    out = now;
+    while (count < end)
+        *count++ -= *mark++;
+    out.target = now.target;
+    out.ranges = now.ranges;
+    out.device_pages = now.device_pages;
+    out.device_pages_peak = now.device_pages_peak;
+    return out;
 }
 
 /**
  * harness_open_params - opens the device in kernel mode, or ends the test
  * @params: as for hmmsvm_device_open(), the mode left out
+ *
+ * Nothing migrates unless the test asks for it: where there is device memory
+ * the policy is "remote", which makes counts those of the mirror alone.
  */
 static inline void harness_open_params(struct harness *h, struct hmmsvm_open_params params)
 {
@@ -193,6 +193,8 @@ static inline void harness_open_params(struct harness *h, struct hmmsvm_open_par
         FAIL("asked for kernel mode, got %s: %s", hmmsvm_mode_name(h->info.mode), h->info.reason);
     if (h->info.engine_pid == getpid() || h->info.engine_pid <= 0)
         FAIL("the engine's process id is %d, this one's %d", h->info.engine_pid, getpid());
+    if (h->info.kernel.features & HMMSVM_FEATURE_DEVICE_MEMORY)
+        CHECK_OK(hmmsvm_device_policy(h->dev, "remote", NULL));
     harness_mark(h);
 }
 
