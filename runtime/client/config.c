@@ -204,6 +204,7 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     if (value)
         config->node = value;
     config->engine = config_get("HMMSVM_ENGINE");
+    config->events = config_get("HMMSVM_EVENTS");
 
     err = config_number("HMMSVM_MEMORY", 0, 255, &config->memory);
     if (!err)

@@ -103,8 +103,10 @@ __attribute__((destructor)) static void devices_at_exit(void)
     /* Somebody may be stuck with the lock; then there is no summary. */
     if (pthread_mutex_trylock(&devices_lock))
         return;
-    for (struct hmmsvm_device *dev = devices; dev; dev = dev->next)
+    for (struct hmmsvm_device *dev = devices; dev; dev = dev->next) {
         stats_print(dev);
+        event_log_stop(dev);
+    }
     pthread_mutex_unlock(&devices_lock);
 }
 
@@ -287,6 +289,8 @@ static int device_open_kernel(struct hmmsvm_device *dev)
     if (!err)
         err = memory_configure(dev);
     if (!err)
+        err = event_log_start(dev);
+    if (!err)
         err = device_share_ring(dev);
     if (err)
         return err;
@@ -363,6 +367,7 @@ static void device_free(struct hmmsvm_device *dev)
         hmmsvm_pool_stop(&dev->pool);
     else
         engine_end(dev);
+    event_log_stop(dev);
     launch_free(dev);
     device_close_fd(&dev->fd);
     device_close_fd(&dev->ring_fd);

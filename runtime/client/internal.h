@@ -5,6 +5,7 @@
  *   device.c   opening, closing, fork                     (top)
  *   launch.c   launches and completions
  *   memory.c   device memory, policies, events
+ *   eventlog.c the file of HMMSVM_EVENTS
  *   engine.c   starting the engine and noticing its end
  *   stats.c    the summary of HMMSVM_STATS
  *   config.c   the environment, and which mode it is
@@ -57,6 +58,7 @@ struct config {
     const char *placement, *eviction;      /* NULL: the module's choice */
     unsigned nr_tunables;
     struct config_tunable tunables[MAX_TUNABLES];
+    const char *events; /* the file of the event log; NULL: none */
 };
 
 /* A completion on its way to whoever waits for it. */
@@ -93,6 +95,7 @@ struct hmmsvm_device {
     int kick_fd; /* tells the monitor to look again */
     struct ring *ring;
     pthread_t monitor;
+    struct event_log *event_log; /* NULL: none */
 
     struct hmmsvm_pool pool; /* direct mode */
 
@@ -137,6 +140,11 @@ void launch_ring_init(struct hmmsvm_device *dev);
 void launch_fetch(struct hmmsvm_device *dev);
 void launch_recover(struct hmmsvm_device *dev, bool lost);
 void launch_free(struct hmmsvm_device *dev);
+
+/* eventlog.c */
+size_t event_log_line(char *line, const struct hmmsvm_event *event);
+int event_log_start(struct hmmsvm_device *dev);
+void event_log_stop(struct hmmsvm_device *dev);
 
 /* memory.c */
 int memory_configure(struct hmmsvm_device *dev);

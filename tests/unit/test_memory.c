@@ -30,6 +30,8 @@ static struct {
     uint32_t memories;
 } module;
 
+static struct hmmsvm_events ring_answer; /* a ring that is there, if it has bytes */
+
 static int answer_tunable(struct hmmsvm_tunable_value *t)
 {
     static const char *const names[] = {"threshold", "window_ms"};
@@ -118,8 +120,8 @@ static int answer(unsigned long request, void *arg)
     }
     case HMMSVM_IOC_EVENTS:
         module.events = *(struct hmmsvm_events *)arg;
-        ((struct hmmsvm_events *)arg)->fd = 77;
-        ((struct hmmsvm_events *)arg)->bytes = 8192;
+        ((struct hmmsvm_events *)arg)->fd = ring_answer.bytes ? ring_answer.fd : 77;
+        ((struct hmmsvm_events *)arg)->bytes = ring_answer.bytes ? ring_answer.bytes : 8192;
         return err;
     case HMMSVM_IOC_STATS: {
         const struct hmmsvm_stats *s = arg;
@@ -667,6 +669,84 @@ static void rings_that_are_none(void **state)
                  "cannot map the event ring: Bad file descriptor");
 }
 
+/* ---- the event log ---- */
+
+static void event_lines(void **state)
+{
+    struct hmmsvm_event e = {.ns = 123, .address = 0x7f0000001000, .pages = 16, .type = 1,
+                             .flags = 15, .tid = 77, .took_ns = 4200};
+    char line[160];
+    size_t n;
+
+    (void)state;
+    n = event_log_line(line, &e);
+    assert_int_equal(n, strlen(line));
+    assert_string_equal(line, "123,device-fault,0x7f0000001000,16,write|remote|huge|sampled,77,"
+                              "4200\n");
+    memset(&e, 0xff, sizeof(e));
+    n = event_log_line(line, &e);
+    assert_int_equal(n, strlen(line));
+    assert_string_equal(line, "18446744073709551615,65535,0xffffffffffffffff,4294967295,"
+                              "write|remote|huge|sampled,4294967295,4294967295\n");
+    e = (struct hmmsvm_event){.type = HMMSVM_EVENT_EVICT};
+    event_log_line(line, &e);
+    assert_string_equal(line, "0,evict,0x0,0,,0,0\n");
+}
+
+/* From the module's ring to the file, loss included. */
+static void event_log(void **state)
+{
+    char path[] = "/tmp/hmmsvm-unit-XXXXXX", name[64], text[256];
+    static const char begin3[] = "ns,type,address,pages,flags,tid,took_ns\n3,lost,0x0,3,,0,0\n3,";
+    static const char begin4[] = "ns,type,address,pages,flags,tid,took_ns\n4,lost,0x0,4,,0,0\n4,";
+    struct hmmsvm_event_ring *ring;
+    FILE *file;
+    size_t n;
+
+    (void)state;
+    assert_true(mkdtemp(path) != NULL);
+    snprintf(name, sizeof(name), "%s/%%p.csv", path);
+    device.config.events = name;
+    ring = ring_make(32, &ring_answer);
+    ring_answer.fd = dup(ring_answer.fd); /* the log closes it */
+    ring_write(ring, 130);
+    assert_int_equal(event_log_start(&device), 0);
+    assert_int_equal(module.events.entries, 65536);
+    ring_write(ring, 1);
+    event_log_stop(&device);
+    assert_null(device.event_log);
+    event_log_stop(&device);
+    snprintf(name, sizeof(name), "%s/%d.csv", path, (int)getpid());
+    file = fopen(name, "r");
+    assert_non_null(file);
+    n = fread(text, 1, sizeof(text) - 1, file);
+    text[n] = '\0';
+    fclose(file);
+    /* The thread may have been there before the last one was written, or not. */
+    if (strncmp(text, begin3, strlen(begin3)) && strncmp(text, begin4, strlen(begin4)))
+        fail_msg("the log begins with %s", text);
+    unlink(name);
+    rmdir(path);
+    munmap(ring, ring_answer.bytes);
+    memset(&ring_answer, 0, sizeof(ring_answer));
+}
+
+static void event_log_errors(void **state)
+{
+    (void)state;
+    device.config.events = "/nowhere/events";
+    assert_error(event_log_start(&device), -ENOENT,
+                 "HMMSVM_EVENTS: cannot write /nowhere/events: No such file or directory");
+    assert_int_equal(module.asked, 0);
+    device.config.events = "/dev/null";
+    module.error = EBUSY;
+    assert_error(event_log_start(&device), -EBUSY,
+                 "the device has four event rings, which is the most");
+    device.version.abi_minor = 0;
+    assert_int_equal(event_log_start(&device), -ENOTSUP);
+    assert_null(device.event_log);
+}
+
 /* ---- the summary ---- */
 
 static void print(void)
@@ -769,6 +849,9 @@ int main(void)
         cmocka_unit_test_setup(reads_events, setup),
         cmocka_unit_test_setup(reads_while_it_is_written, setup),
         cmocka_unit_test_setup(rings_that_are_none, setup),
+        cmocka_unit_test_setup(event_lines, setup),
+        cmocka_unit_test_setup(event_log, setup),
+        cmocka_unit_test_setup(event_log_errors, setup),
         cmocka_unit_test_setup(text_summary, setup),
         cmocka_unit_test_setup(text_summary_without_device_memory, setup),
         cmocka_unit_test_setup(json_summary, setup),
