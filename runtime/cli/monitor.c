@@ -62,7 +62,8 @@ void monitor_text_line(FILE *out, const struct monitor_rates *r, double total_mi
 void monitor_csv_head(FILE *out)
 {
     fputs("time_s,interval_s,device_faults_per_s,cpu_faults_per_s,to_device_mib_per_s,"
-          "to_system_mib_per_s,evictions_per_s,refaults_per_s,resident_mib,total_mib,failures", out);
+          "to_system_mib_per_s,evictions_per_s,refaults_per_s,resident_mib,total_mib,failures",
+          out);
 #define NAME(name) fputs("," #name, out);
     MIRROR_COUNTERS(NAME)
     MEMORY_COUNTERS(NAME)
@@ -201,8 +202,8 @@ void monitor_map(FILE *out, const struct hmmsvm_residency_block *blocks, size_t 
         fprintf(out, "  %012" PRIx64 " |%.*s\n", (uint64_t)start, (int)last, row);
     }
     map_size(text, sizeof(text), cell);
-    fprintf(out, "  a character is %s; in device memory: . none, - to 25 %%, + to 50 %%, * to 75 %%,"
-            " %% more, # all\n", text);
+    fprintf(out, "  a character is %s; in device memory: . none, - to 25 %%, + to 50 %%, "
+            "* to 75 %%, %% more, # all\n", text);
     fprintf(out, "  %.1f MiB of %.1f MiB the device has used are in device memory\n",
             (double)resident / 256, (double)count * 2);
 }

@@ -284,12 +284,13 @@ static void without_a_module(void **state)
 {
     (void)state;
     module.open_error = ENOENT;
-    assert_dies(cli_policy, "", "/dev/made-up does not exist: the module is not loaded (sudo hmmsvm "
-                "load, or hmmsvm run --guest)");
+    assert_dies(cli_policy, "", "/dev/made-up does not exist: the module is not loaded (sudo "
+                "hmmsvm load, or hmmsvm run --guest)");
     assert_dies(cli_stat, "", "/dev/made-up does not exist: the module is not loaded (sudo hmmsvm "
                 "load, or hmmsvm run --guest)");
     module.open_error = EACCES;
-    assert_dies(cli_policy, "", "cannot open /dev/made-up: Permission denied (ls -l shows who may)");
+    assert_dies(cli_policy, "", "cannot open /dev/made-up: Permission denied (ls -l shows "
+                "who may)");
     module.open_error = EMFILE;
     assert_dies(cli_policy, "", "cannot open /dev/made-up: Too many open files");
     module.open_error = 0;
@@ -319,7 +320,8 @@ static void targets(void **state)
     assert_dies(cli_policy, "12 --set density=3", "the module does not answer for process 12: "
                 "Input/output error");
     module.target_error = 0;
-    assert_dies(cli_policy, "4194304", "process 4194304 has no context: it does not use the device");
+    assert_dies(cli_policy, "4194304", "process 4194304 has no context: it does not use the "
+                "device");
     assert_dies(cli_policy, "4194304 --context 2", "process 4194304 has no context 2");
     assert_int_equal(module.asked.context, 2);
 }

@@ -317,8 +317,8 @@ static void which_device_memory(void **state)
     module.memories = 2;
     open_fails(-ENODEV);
     assert_int_equal(module.create.memory, 2);
-    assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY is \"2\", but the module has only 2 (they "
-                        "count from 0)");
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY is \"2\", but the module has only 2 "
+                        "(they count from 0)");
     module.minor = 0;
     open_fails(-ENOTSUP);
     assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY is \"2\", but the loaded module "
