@@ -108,6 +108,20 @@ static cl_device_svm_capabilities svm_capabilities(void)
     return 0;
 }
 
+/* What that means for unified shared memory of any kind, in pocl's other words. */
+static cl_device_unified_shared_memory_capabilities_intel
+usm_capabilities(cl_device_svm_capabilities svm)
+{
+    cl_device_unified_shared_memory_capabilities_intel caps = CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL;
+
+    if (svm & CL_DEVICE_SVM_ATOMICS)
+        caps |= CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL
+                | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ATOMIC_ACCESS_INTEL;
+    if (svm & CL_DEVICE_SVM_FINE_GRAIN_BUFFER)
+        caps |= CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL;
+    return caps;
+}
+
 /*
  * Names the memory that is local to the CPUs this process may run on, and
  * counts those CPUs: 0 if hwloc cannot tell.
@@ -230,12 +244,12 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
     device->global_mem_id = 0;
     device->host_unified_memory = CL_TRUE;
     device->svm_caps = svm_capabilities();
-    device->system_shared_usm_capabs = 0;
-    if (device->svm_caps & CL_DEVICE_SVM_FINE_GRAIN_SYSTEM)
-        device->system_shared_usm_capabs
-            = CL_UNIFIED_SHARED_MEMORY_ACCESS_INTEL | CL_UNIFIED_SHARED_MEMORY_ATOMIC_ACCESS_INTEL
-              | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ACCESS_INTEL
-              | CL_UNIFIED_SHARED_MEMORY_CONCURRENT_ATOMIC_ACCESS_INTEL;
+    device->host_usm_capabs = usm_capabilities(device->svm_caps);
+    device->device_usm_capabs = device->host_usm_capabs;
+    device->single_shared_usm_capabs = device->host_usm_capabs;
+    device->cross_shared_usm_capabs = device->host_usm_capabs;
+    device->system_shared_usm_capabs
+        = device->svm_caps & CL_DEVICE_SVM_FINE_GRAIN_SYSTEM ? device->host_usm_capabs : 0;
 
     /* the workers' own memory; a group's work-items share one stack frame */
     device->device_alloca_locals = CL_FALSE;
@@ -291,6 +305,15 @@ void pocl_hmm_init_device_ops(struct pocl_device_ops *ops)
     ops->free_event_data = hmm_free_event_data;
     ops->init_queue = hmm_init_queue;
     ops->free_queue = hmm_free_queue;
+
+    ops->svm_alloc = hmm_svm_alloc;
+    ops->svm_free = hmm_svm_free;
+    ops->usm_alloc = hmm_usm_alloc;
+    ops->usm_free = hmm_usm_free;
+    ops->svm_migrate = hmm_svm_migrate;
+    ops->svm_advise = hmm_svm_advise;
+    ops->migrate_mem_objs = hmm_migrate_mem_objs;
+    ops->set_kernel_exec_info_ext = hmm_set_kernel_exec_info;
 
     ops->run = NULL;
     ops->build_hash = hmm_build_hash;

@@ -9,6 +9,7 @@
  *   hmm_queue.c   decides when a command runs, and where
  *   hmm_kernel.c  turns an ND-range into a launch and a completion into an
  *                 event's end
+ *   hmm_memory.c  moves memory, and allocates where it matters
  *   hmm_link.c    makes kernels that need nothing from anybody else
  *   support/      what such kernels are linked with
  *
@@ -120,6 +121,19 @@ void hmm_kernel_launch(_cl_command_node *cmd);
 /** hmm_kernel_complete - ends the event of a launch */
 void hmm_kernel_complete(const struct hmmsvm_completion *completion);
 
+/* hmm_memory.c: operations of pocl's table */
+void *hmm_svm_alloc(cl_device_id device, cl_svm_mem_flags flags, size_t size);
+void hmm_svm_free(cl_device_id device, void *ptr);
+void *hmm_usm_alloc(cl_device_id device, unsigned type, cl_mem_alloc_flags_intel flags, size_t size,
+                    cl_int *error);
+void hmm_usm_free(cl_device_id device, void *ptr);
+void hmm_svm_migrate(cl_device_id device, size_t count, void *const *pointers, const size_t *sizes,
+                     cl_mem_migration_flags flags);
+void hmm_migrate_mem_objs(cl_device_id device, pocl_buffer_migration_info *infos,
+                          cl_mem_migration_flags flags);
+void hmm_svm_advise(cl_device_id device, const void *ptr, size_t size, cl_mem_advice_intel advice);
+cl_int hmm_set_kernel_exec_info(cl_device_id device, unsigned program_device_i, cl_kernel kernel,
+                                cl_uint name, size_t size, const void *value);
 
 /* hmm_link.c */
 int hmm_finalize_binary(cl_device_id device, const char *output, const char *input);
