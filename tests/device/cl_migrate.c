@@ -147,7 +147,8 @@ static void buffers(void)
     cl_int err;
 
     cl_mem plain = cl_new_buffer(BYTES, host);
-    cl_mem used = clCreateBuffer(cl_ctx, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, BYTES, host, &err);
+    cl_mem used = clCreateBuffer(cl_ctx, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, BYTES, host,
+                                 &err);
     CL(err);
     cl_mem image = clCreateImage(cl_ctx, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR, &format, &desc,
                                  host, &err);

@@ -110,6 +110,14 @@ __attribute__((unused)) static bool counters_there(void)
             FAIL("%s is %llu, not most of %llu", #is, is_, pages_);                       \
     } while (0)
 
+/* The same where pages come by device faults, which go on without what is busy: a quarter may stay. */
+#define MANY(is, pages)                                                                   \
+    do {                                                                                  \
+        unsigned long long is_ = (is), pages_ = (pages);                                  \
+        if (is_ > pages_ || is_ < pages_ - pages_ / 4)                                    \
+            FAIL("%s is %llu, not three quarters of %llu", #is, is_, pages_);             \
+    } while (0)
+
 /* Anonymous memory in whole blocks, filled; never unmapped. */
 __attribute__((unused)) static void *counters_blocks(size_t length, int byte)
 {
