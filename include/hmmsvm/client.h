@@ -138,6 +138,12 @@ struct hmmsvm_local {
  *               printf_buf + w * printf_size on and its position
  *               printf_pos[w]; room for as many as the device has workers
  * @flags:       HMMSVM_LAUNCH_* bits
+ * @id:          a name by which later launches can refer to this one: unique
+ *               among the launches whose completion was not taken; 0 for none
+ * @after:       the @id of an earlier launch that has to end first, 0 for none.
+ *               If that one does not end with HMMSVM_OK, this one ends with
+ *               HMMSVM_CANCELLED and no group of it runs. What waits does not
+ *               hold up other launches.
  * @user:        the caller's; comes back with the completion
  *
  * Ownership: the structure is copied by hmmsvm_submit(); everything it points
@@ -160,6 +166,8 @@ struct hmmsvm_launch {
     uint32_t *printf_pos;
     uint32_t printf_size;
     uint32_t flags;
+    uint64_t id;
+    uint64_t after;
     void *user;
 };
 
@@ -173,6 +181,7 @@ enum hmmsvm_status {
     HMMSVM_CRASHED = 3,      /* illegal instruction, division by zero, ... */
     HMMSVM_DEVICE_LOST = 4,  /* the engine ended while it ran */
     HMMSVM_NO_MEMORY = 5,    /* local memory larger than the device's */
+    HMMSVM_CANCELLED = 6,    /* the launch it was to come after failed */
 };
 
 enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
@@ -191,7 +200,8 @@ enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
  * @group:    index of the group that failed first
  * @groups_run: how many groups ran to their end
  * @start_ns, @end_ns: when the first group started and the last one ended,
- *            CLOCK_MONOTONIC, nanoseconds
+ *            CLOCK_MONOTONIC, nanoseconds. A launch starts after the end of
+ *            the one that it was to come after.
  */
 struct hmmsvm_completion {
     void *user;
@@ -234,9 +244,12 @@ HMMSVM_API void hmmsvm_device_info(struct hmmsvm_device *dev, struct hmmsvm_devi
 /**
  * hmmsvm_submit - queues a launch
  *
- * Launches start in the order they were submitted and may overlap. Blocks
- * while the queue is full. Returns 0, -EINVAL, -ENODEV (no engine and none
- * could be started), -ENOMEM.
+ * Launches start in the order they were submitted and may overlap; those with
+ * hmmsvm_launch.after start when they may, and are reported after the launch
+ * that they come after. Blocks while the queue is full. Returns 0, -EINVAL,
+ * -ESTALE (no launch by the name of @launch->after: if there was one, its
+ * completion has been taken and says how it ended), -ENODEV (no engine and
+ * none could be started), -ENOMEM.
  */
 HMMSVM_API int hmmsvm_submit(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch);
 

@@ -57,6 +57,7 @@ HMMSVM_API const char *hmmsvm_status_name(uint32_t status)
         [HMMSVM_CRASHED] = "crashed",
         [HMMSVM_DEVICE_LOST] = "device-lost",
         [HMMSVM_NO_MEMORY] = "no-memory",
+        [HMMSVM_CANCELLED] = "cancelled",
     };
 
     return status < sizeof(names) / sizeof(*names) ? names[status] : "unknown";

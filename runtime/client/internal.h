@@ -64,8 +64,9 @@ struct config {
 /* A completion on its way to whoever waits for it. */
 struct done {
     struct done *next;
-    uint64_t id;
-    bool run; /* for hmmsvm_run() */
+    uint64_t id;   /* counts up as launches are submitted */
+    uint64_t name; /* launch.id */
+    bool run;      /* for hmmsvm_run() */
     struct hmmsvm_completion end;
 };
 
@@ -101,7 +102,9 @@ struct hmmsvm_device {
 
     pthread_mutex_t lock; /* all that follows */
     struct pending slots[RING_SLOTS];
-    uint32_t tail;      /* ring->tail */
+    uint64_t ids[RING_SLOTS];        /* launch.id of those that are busy, else 0 */
+    uint32_t free_slots[RING_SLOTS]; /* a stack of those that are not, nfree high */
+    unsigned nfree;
     uint32_t done_head; /* ring->done[] up to here was fetched */
     uint64_t last_id;
     unsigned outstanding; /* busy slots */

@@ -51,31 +51,62 @@ void launch_ring_init(struct hmmsvm_device *dev)
     atomic_store(&ring->spinners, 0);
     atomic_store(&ring->done_next, 0);
     memset((void *)ring->done, 0, sizeof(ring->done));
+    memset((void *)ring->ready, 0, sizeof(ring->ready));
     memset(ring->slots, 0, sizeof(ring->slots));
-    dev->tail = 0;
     dev->done_head = 0;
+    dev->nfree = 0;
+    while (dev->nfree < RING_SLOTS) {
+        dev->free_slots[dev->nfree] = RING_SLOTS - 1 - dev->nfree;
+        dev->nfree++;
+    }
 }
 
-/* Puts a launch into the next slot, which is free. */
-static void launch_publish(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
-                           uint64_t total, struct done *done)
+/* The slot of the launch that its caller named @id; RING_SLOTS if there is none. */
+static uint32_t launch_find(const struct hmmsvm_device *dev, uint64_t id)
+{
+    uint32_t i = 0;
+
+    while (i < RING_SLOTS && dev->ids[i] != id)
+        i++;
+    return i;
+}
+
+/* The completion of the launch that its caller named @id, if it was not taken yet. */
+static const struct done *launch_find_done(const struct hmmsvm_device *dev, uint64_t id)
+{
+    const struct done *done = dev->done_first;
+
+    while (done && done->name != id)
+        done = done->next;
+    return done;
+}
+
+/* Adds the launch in slot @i to those that wait for slot @before's; false if that one has ended. */
+static bool launch_attach(struct ring *ring, uint32_t i, uint32_t before)
+{
+    _Atomic uint32_t *list = &ring->slots[before].dependants;
+    uint32_t last = atomic_load(list);
+
+    do {
+        if (last == RING_ENDED)
+            return false;
+        ring->slots[i].next = last;
+    } while (!atomic_compare_exchange_weak(list, &last, i + 1));
+    return true;
+}
+
+/*
+ * Puts a launch into a slot, of which one has to be free, to start when the one in slot @before has
+ * ended, or at once if @before is RING_SLOTS. False if that one has failed, and nothing is done.
+ */
+static bool launch_publish(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
+                           uint64_t total, struct done *done, uint32_t before)
 {
     struct ring *ring = dev->ring;
-    struct pending *p = &dev->slots[dev->tail % RING_SLOTS];
-    struct ring_slot *slot = &ring->slots[dev->tail % RING_SLOTS];
-    uint32_t head = atomic_load(&ring->head), least = dev->tail - RING_SLOTS + 1;
-    uint32_t idle, sleepers, spinners;
+    uint32_t i = dev->free_slots[--dev->nfree];
+    struct pending *p = &dev->slots[i];
+    struct ring_slot *slot = &ring->slots[i];
 
-    p->busy = true;
-    p->total = total;
-    p->launch = *launch;
-    p->done = done;
-    dev->outstanding++;
-
-    /* The launch that was in the slot has ended: no worker shall find it as the oldest. */
-    while ((int32_t)(least - head) > 0 &&
-           !atomic_compare_exchange_weak(&ring->head, &head, least))
-        ;
     slot->id = done->id;
     slot->total = total;
     slot->launch = *launch;
@@ -83,44 +114,68 @@ static void launch_publish(struct hmmsvm_device *dev, const struct hmmsvm_launch
     atomic_store(&slot->failed, 0);
     atomic_store(&slot->finished, 0);
     atomic_store(&slot->cancelled, 0);
-    atomic_store(&slot->remaining, total);
-    atomic_store(&ring->tail, ++dev->tail);
-    atomic_fetch_add(&ring->bell, 1);
-
-    sleepers = atomic_load(&ring->sleepers);
-    spinners = atomic_load(&ring->spinners);
-    idle = total < ring->workers ? (uint32_t)total : dev->config.workers;
-    if (sleepers && idle > spinners) {
-        idle -= spinners;
-        ring_futex_wake(&ring->bell, (int)(idle < sleepers ? idle : sleepers));
+    atomic_store(&slot->remaining, 0);
+    atomic_store(&slot->dependants, 0);
+    atomic_store(&slot->waits, 1);
+    if (before == RING_SLOTS || !launch_attach(ring, i, before)) {
+        if (before != RING_SLOTS && ring->slots[before].end.status != HMMSVM_OK) {
+            dev->free_slots[dev->nfree++] = i;
+            return false;
+        }
+        ring_start(ring, i, total);
+        ring_wake(ring, total < dev->config.workers ? (uint32_t)total : dev->config.workers);
     }
+
+    p->busy = true;
+    p->total = total;
+    p->launch = *launch;
+    p->done = done;
+    dev->ids[i] = launch->id;
+    dev->outstanding++;
+    return true;
 }
 
 /* ---- completions ---------------------------------------------------------- */
+
+/* Adds the end of @launch to the list of completions. */
+static void launch_list(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
+                        uint64_t total, struct done *done, const struct hmmsvm_completion *end)
+{
+    done->end = *end;
+    done->end.user = launch->user;
+    done->end.reserved = 0;
+    done->name = launch->id;
+    if (done->end.status > HMMSVM_CANCELLED)
+        done->end.status = HMMSVM_DEVICE_LOST;
+    if (done->end.groups_run > total)
+        done->end.groups_run = total;
+    done->next = NULL;
+    *dev->done_last = done;
+    dev->done_last = &done->next;
+
+    atomic_fetch_add(&dev->groups, done->end.groups_run);
+    if (done->end.status != HMMSVM_OK)
+        atomic_fetch_add(&dev->failures, 1);
+}
+
+/* Frees the slot of a launch. */
+static void launch_remove(struct hmmsvm_device *dev, struct pending *p)
+{
+    uint32_t i = (uint32_t)(p - dev->slots);
+
+    p->busy = false;
+    p->done = NULL;
+    dev->ids[i] = 0;
+    dev->free_slots[dev->nfree++] = i;
+    dev->outstanding--;
+}
 
 /* Adds what is known of a launch's end to the list of completions; frees the slot. */
 static void launch_done(struct hmmsvm_device *dev, struct pending *p,
                         const struct hmmsvm_completion *end)
 {
-    struct done *done = p->done;
-
-    done->end = *end;
-    done->end.user = p->launch.user;
-    done->end.reserved = 0;
-    if (done->end.status > HMMSVM_NO_MEMORY)
-        done->end.status = HMMSVM_DEVICE_LOST;
-    if (done->end.groups_run > p->total)
-        done->end.groups_run = p->total;
-    done->next = NULL;
-    *dev->done_last = done;
-    dev->done_last = &done->next;
-    p->busy = false;
-    p->done = NULL;
-    dev->outstanding--;
-
-    atomic_fetch_add(&dev->groups, done->end.groups_run);
-    if (done->end.status != HMMSVM_OK)
-        atomic_fetch_add(&dev->failures, 1);
+    launch_list(dev, &p->launch, p->total, p->done, end);
+    launch_remove(dev, p);
 }
 
 /* Fetches what has ended from the ring. */
@@ -142,44 +197,113 @@ void launch_fetch(struct hmmsvm_device *dev)
 }
 
 /*
- * Makes the ring usable again after the engine was lost: what it was running
- * ends with HMMSVM_DEVICE_LOST, what it had not started is queued anew; with
- * @lost that ends, too. The caller notifies.
+ * Queues a launch, or ends it if the one that it is to come after failed. Returns 0, or with
+ * nothing done -ESTALE (that one's completion was taken) or -EAGAIN (it failed, and its worker is
+ * about to report it).
  */
-void launch_recover(struct hmmsvm_device *dev, bool lost)
+static int launch_queue(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
+                        uint64_t total, struct done *done)
 {
-    static const struct hmmsvm_completion nothing = {.status = HMMSVM_DEVICE_LOST};
-    struct ring *ring = dev->ring;
-    struct pending *keep = NULL;
-    unsigned kept = 0;
+    uint32_t before = launch->after ? launch_find(dev, launch->after) : RING_SLOTS;
 
-    launch_fetch(dev);
-    if (dev->outstanding && !lost)
-        keep = calloc(dev->outstanding, sizeof(*keep)); /* if there is no memory, they end */
-    for (uint32_t n = dev->tail - RING_SLOTS; n != dev->tail; n++) {
-        struct pending *p = &dev->slots[n % RING_SLOTS];
-        struct ring_slot *slot = &ring->slots[n % RING_SLOTS];
+    if (launch->after && before == RING_SLOTS) {
+        const struct done *ended = launch_find_done(dev, launch->after);
+
+        if (!ended)
+            return -ESTALE;
+        if (ended->end.status != HMMSVM_OK) {
+            struct hmmsvm_completion end = {.status = HMMSVM_CANCELLED};
+
+            end.start_ns = end.end_ns = ring_now_ns();
+            launch_list(dev, launch, total, done, &end);
+            ring_notify(dev->ring);
+            return 0;
+        }
+    }
+    return launch_publish(dev, launch, total, done, before) ? 0 : -EAGAIN;
+}
+
+/*
+ * Whether a launch that the lost engine did not start may be queued anew, maybe after one of those
+ * in @keep: not if the one that it was to come after failed. The engine lets go of what waits
+ * before it reports success: so one that was reported long ago while this one still waits failed.
+ */
+static bool launch_may_follow(struct hmmsvm_device *dev, struct pending *p, bool waits,
+                              const struct pending *keep, unsigned kept)
+{
+    const struct done *ended;
+
+    if (!p->launch.after)
+        return true;
+    for (unsigned i = kept; i--;)
+        if (keep[i].launch.id == p->launch.after)
+            return true;
+    ended = launch_find_done(dev, p->launch.after);
+    p->launch.after = 0;
+    return ended ? ended->end.status == HMMSVM_OK : !waits;
+}
+
+/* The busy slots in the order their launches were submitted; returns how many there are. */
+static unsigned launch_order(struct hmmsvm_device *dev, struct pending **list)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < RING_SLOTS; i++) {
+        struct pending *p = &dev->slots[i];
+        unsigned at = n;
 
         if (!p->busy)
             continue;
+        for (; at && list[at - 1]->done->id > p->done->id; at--)
+            list[at] = list[at - 1];
+        list[at] = p;
+        n++;
+    }
+    return n;
+}
+
+/*
+ * Makes the ring usable again after the engine was lost: what it was running
+ * ends with HMMSVM_DEVICE_LOST, what was to come after that with
+ * HMMSVM_CANCELLED, and what it had not started is queued anew; with @lost
+ * that ends, too. The caller notifies.
+ */
+void launch_recover(struct hmmsvm_device *dev, bool lost)
+{
+    struct ring *ring = dev->ring;
+    struct pending *order[RING_SLOTS], *keep = NULL;
+    unsigned busy, kept = 0;
+
+    launch_fetch(dev);
+    busy = launch_order(dev, order);
+    if (busy && !lost)
+        keep = calloc(busy, sizeof(*keep)); /* if there is no memory, they end */
+    for (unsigned n = 0; n < busy; n++) {
+        struct pending *p = order[n];
+        struct ring_slot *slot = &ring->slots[p - dev->slots];
+        struct hmmsvm_completion end = {.status = HMMSVM_DEVICE_LOST};
+        bool waits = p->launch.after && atomic_load(&slot->waits);
+
         if (atomic_load(&slot->finished) == p->total) {
             /* All of it was run, only the word of it did not get through. */
-            launch_done(dev, p, &slot->end);
-        } else if (atomic_load(&slot->remaining) == p->total && keep) {
-            keep[kept++] = *p;
-            p->busy = false;
-            dev->outstanding--;
+            end = slot->end;
+        } else if (keep && (waits || atomic_load(&slot->remaining) == p->total)) {
+            if (launch_may_follow(dev, p, waits, keep, kept)) {
+                keep[kept++] = *p;
+                launch_remove(dev, p);
+                continue;
+            }
+            end.status = HMMSVM_CANCELLED;
+            end.start_ns = end.end_ns = ring_now_ns();
         } else {
-            struct hmmsvm_completion end = nothing;
-
             end.start_ns = slot->end.start_ns;
             end.end_ns = ring_now_ns();
-            launch_done(dev, p, &end);
         }
+        launch_done(dev, p, &end);
     }
     launch_ring_init(dev);
     for (unsigned i = 0; i < kept; i++)
-        launch_publish(dev, &keep[i].launch, keep[i].total, keep[i].done);
+        launch_queue(dev, &keep[i].launch, keep[i].total, keep[i].done);
     free(keep);
 }
 
@@ -312,6 +436,8 @@ static int launch_check(const struct hmmsvm_launch *l, uint64_t *total)
     if (l->flags & ~(HMMSVM_LAUNCH_FTZ | HMMSVM_LAUNCH_RTZ))
         return error_set(-EINVAL, "launch of %s: flags is 0x%x, which has unknown bits", name,
                          l->flags);
+    if (l->after && l->after == l->id)
+        return error_set(-EINVAL, "launch of %s: it is to come after itself", name);
     return 0;
 }
 
@@ -337,31 +463,36 @@ static int launch_submit(struct hmmsvm_device *dev, const struct hmmsvm_launch *
     for (;;) {
         uint32_t seen = atomic_load(&dev->ring->completed);
 
+        /* Again in each round: others submit while this one sleeps. */
+        *id = done->id = dev->last_id + 1;
+        done->run = run;
         if (dev->mode == HMMSVM_MODE_KERNEL && dev->engine_pidfd < 0) {
             launch_recover(dev, true); /* the ring, that is; no launch is left */
-            err = engine_start(dev);
-            if (err)
+            if (engine_start(dev)) {
+                err = -ENODEV;
                 break;
+            }
         }
         launch_fetch(dev);
-        if (!dev->slots[dev->tail % RING_SLOTS].busy)
+        err = dev->nfree ? launch_queue(dev, launch, total, done) : -EAGAIN;
+        if (err != -EAGAIN)
             break;
         pthread_mutex_unlock(&dev->lock);
         launch_sleep(dev, seen, true, UINT64_MAX);
         pthread_mutex_lock(&dev->lock);
     }
-    if (err) {
+    if (err)
         launch_done_put(dev, done);
-        pthread_mutex_unlock(&dev->lock);
-        return -ENODEV;
-    }
-    done->id = ++dev->last_id;
-    done->run = run;
-    *id = done->id;
-    launch_publish(dev, launch, total, done);
+    else
+        dev->last_id = done->id;
     pthread_mutex_unlock(&dev->lock);
-    atomic_fetch_add(&dev->launches, 1);
-    return 0;
+    if (err == -ESTALE)
+        return error_set(err, "launch of %s: it is to come after launch %" PRIu64
+                         ", which there is not, or whose completion was taken",
+                         launch->name ? launch->name : "?", launch->after);
+    if (!err)
+        atomic_fetch_add(&dev->launches, 1);
+    return err;
 }
 
 /* Waits for launch @id, or for any if @id is 0. */

@@ -7,13 +7,24 @@
  * of the one process. Futexes are waited on here only: on a mirrored address
  * they would fail.
  *
- * A launch number n (they count up, 32 bits, wrapping) lies in slot
- * n % RING_SLOTS from hmmsvm_submit() until its completion is fetched.
- * Launches [head, tail) may have groups that nobody has claimed.
+ * A launch lies in a slot from hmmsvm_submit() until its completion is fetched.
+ * If it may start it is in the queue ready[]: whoever lets it start takes the
+ * next position from tail and writes it there. Those at head and after it may
+ * have groups that nobody has claimed; groups are claimed of the one at head.
+ *
+ * A launch that is to come after another waits in that one's list dependants,
+ * with remaining 0, and is in no queue, so it is in nobody's way. Who finishes
+ * a launch takes the list, and marks it with RING_ENDED so that nothing is
+ * added any more; he takes the launch's place in done[], lets those in the list
+ * start and only then reports it there; or, if it failed, reports it and then
+ * those in the list as cancelled. So launches are reported in order.
  *
  * Locking: none, atomics. Who may write what:
  *
- *   tail, slots before they are published         libhmmsvm, under its lock
+ *   slots before they are published               libhmmsvm, under its lock
+ *   dependants, next                              libhmmsvm adds, under its lock;
+ *                                                 who finishes the launch takes
+ *   ready[], tail                                 whoever lets a launch start
  *   remaining, finished, cancelled, failed, head  whoever gets there
  *   end of a slot                                 the worker that set failed,
  *                                                 then the one that finishes
@@ -23,7 +34,12 @@
  * groups are not accounted in finished the slot cannot be used anew, so a
  * worker reads everything else of a slot only while it holds a claim. One
  * whose idea of head is old may thereby claim groups of a later launch in the
- * same slot: that is as good a claim as any.
+ * same slot: that is as good a claim as any, as remaining is not 0 only once the
+ * launch may start.
+ *
+ * ready[] has room enough: groups are claimed of a position behind head only by
+ * a worker whose idea of head is old, once. So the positions from head on are
+ * of one launch that has ended, one more for each worker, and launches in slots.
  *
  * libhmmsvm believes nothing that it reads here and that a stray write of a
  * work-group could have changed: it keeps its own copy of what it needs.
@@ -45,8 +61,10 @@
 #include <hmmsvm/client.h>
 
 #define RING_MAGIC   0x676e697272686d68ull
-#define RING_VERSION 1u
+#define RING_VERSION 2u
 #define RING_SLOTS   256u
+#define RING_QUEUE   2048u /* more than RING_SLOTS + HMMSVM_MAX_WORKERS */
+#define RING_ENDED   UINT32_MAX
 
 /* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
 enum ring_fd {
@@ -92,6 +110,9 @@ struct ring_slot {
 
     alignas(64) _Atomic uint64_t finished; /* groups run or cancelled */
     _Atomic uint64_t cancelled;            /* how many of them did not run to the end */
+    _Atomic uint32_t waits;                /* not 0 until it may start */
+    _Atomic uint32_t dependants;           /* slot + 1 of the last that waits for it, RING_ENDED */
+    uint32_t next;                         /* slot + 1 of the one before in that list */
     struct hmmsvm_completion end;
 };
 
@@ -112,7 +133,7 @@ struct ring {
     uint64_t local_size;
     uint64_t stack_size;
 
-    /* Idle workers sleep on bell, which changes with every launch. */
+    /* Idle workers sleep on bell, which changes with every launch that may start. */
     alignas(64) _Atomic uint32_t tail;
     _Atomic uint32_t bell;
     _Atomic uint32_t stop;
@@ -128,6 +149,9 @@ struct ring {
 
     alignas(64) _Atomic uint32_t done_next;
     _Atomic uint32_t done[RING_SLOTS]; /* slot + 1 in the order they ended; 0: empty */
+
+    /* The position in the upper half, slot + 1 in the lower; anything else: not there yet. */
+    alignas(64) _Atomic uint64_t ready[RING_QUEUE];
 
     struct ring_slot slots[RING_SLOTS];
 };
@@ -182,6 +206,39 @@ static inline void ring_notify(struct ring *ring)
     atomic_fetch_add(&ring->completed, 1);
     if (atomic_load(&ring->waiters))
         ring_futex_wake(&ring->completed, INT_MAX);
+}
+
+/* The slot of the launch at position @n of the queue; NULL if there is none (yet). */
+static inline struct ring_slot *ring_ready(struct ring *ring, uint32_t n)
+{
+    uint64_t entry = atomic_load(&ring->ready[n % RING_QUEUE]);
+
+    if (!(uint32_t)entry || (uint32_t)(entry >> 32) != n)
+        return NULL;
+    return &ring->slots[((uint32_t)entry - 1) % RING_SLOTS];
+}
+
+/* Lets the launch in slot @i start, which has @total groups. */
+static inline void ring_start(struct ring *ring, uint32_t i, uint64_t total)
+{
+    uint32_t n;
+
+    atomic_store(&ring->slots[i].waits, 0);
+    atomic_store(&ring->slots[i].remaining, total);
+    n = atomic_fetch_add(&ring->tail, 1);
+    atomic_store(&ring->ready[n % RING_QUEUE], (uint64_t)n << 32 | (i + 1));
+    atomic_fetch_add(&ring->bell, 1);
+}
+
+/* Wakes as many workers as have something to do where @wanted would. */
+static inline void ring_wake(struct ring *ring, uint32_t wanted)
+{
+    uint32_t sleepers = atomic_load(&ring->sleepers), spinners = atomic_load(&ring->spinners);
+
+    if (!sleepers || wanted <= spinners)
+        return;
+    wanted -= spinners;
+    ring_futex_wake(&ring->bell, (int)(wanted < sleepers ? wanted : sleepers));
 }
 
 #endif /* HMMSVM_RING_H */

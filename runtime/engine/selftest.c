@@ -175,9 +175,7 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
     };
-    atomic_store(&slot->remaining, 10);
-    atomic_store(&ring->tail, n + 1);
-    atomic_fetch_add(&ring->bell, 1);
+    ring_start(ring, n, 10);
     ring_futex_wake(&ring->bell, 2);
     while (atomic_load(&ring->completed) != n + 1) {
         if (ring_now_ns() > end)

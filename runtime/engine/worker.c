@@ -14,6 +14,9 @@
  * sleeps: the sleeper announces itself before it looks a last time, the
  * submitter looks for sleepers after it published.
  *
+ * A worker that finishes a launch lets those start that were to come after it,
+ * and will see to the first of their groups itself.
+ *
  * Locking: see ring.h. A struct hmmsvm_worker belongs to its thread.
  */
 #include "worker.h"
@@ -70,13 +73,16 @@ static bool worker_claim(struct hmmsvm_worker *w)
     struct ring *ring = w->pool->ring;
 
     for (;;) {
-        /* In this order: head never is above the tail read after it. */
         uint32_t head = atomic_load(&ring->head);
-        uint32_t tail = atomic_load(&ring->tail);
-        struct ring_slot *slot = &ring->slots[head % RING_SLOTS];
+        struct ring_slot *slot = ring_ready(ring, head);
         uint64_t left;
 
-        if (head == tail || atomic_load_explicit(&ring->stop, memory_order_relaxed))
+        if (!slot) {
+            if (atomic_load(&ring->head) == head)
+                return false;
+            continue;
+        }
+        if (atomic_load_explicit(&ring->stop, memory_order_relaxed))
             return false;
         left = atomic_load(&slot->remaining);
         while (left) {
@@ -89,13 +95,12 @@ static bool worker_claim(struct hmmsvm_worker *w)
             w->count = n;
             if (!w->first) {
                 slot->end.start_ns = ring_now_ns();
-                if ((left > n || tail - head > 1) && !atomic_load(&ring->spinners) &&
-                    atomic_load(&ring->sleepers))
-                    ring_futex_wake(&ring->bell, 1);
+                if (left > n || atomic_load(&ring->tail) - head > 1)
+                    ring_wake(ring, 1);
             }
             return true;
         }
-        /* Fails if another worker did it, or the submitter on its way around. */
+        /* Fails if another worker did it. */
         atomic_compare_exchange_strong(&ring->head, &head, head + 1);
     }
 }
@@ -202,13 +207,71 @@ static void worker_record(struct hmmsvm_worker *w, const struct hmmsvm_fault *fa
     slot->end.group[2] = group / l->groups[0] / l->groups[1];
 }
 
-/* Accounts for the claim; the last one of a launch reports it. */
+/* Takes the next place in the order in which launches are reported. */
+static uint32_t worker_report_at(struct ring *ring)
+{
+    return atomic_fetch_add(&ring->done_next, 1) % RING_SLOTS;
+}
+
+/* Tells libhmmsvm that a launch has ended; its slot may be used anew at once. */
+static void worker_report(struct ring *ring, uint32_t at, const struct ring_slot *slot)
+{
+    atomic_store(&ring->done[at], (uint32_t)(slot - ring->slots) + 1);
+    ring_notify(ring);
+}
+
+/* What waits for @slot's launch, in the order it was submitted, and then the list @rest. */
+static uint32_t worker_dependants(struct ring *ring, struct ring_slot *slot, uint32_t rest)
+{
+    uint32_t list = atomic_exchange(&slot->dependants, RING_ENDED);
+
+    while (list) {
+        struct ring_slot *s = &ring->slots[(list - 1) % RING_SLOTS];
+        uint32_t next = s->next;
+
+        s->next = rest;
+        rest = list;
+        list = next;
+    }
+    return rest;
+}
+
+/* Ends a launch: @slot->end says how. */
+static void worker_end(struct ring *ring, struct ring_slot *slot)
+{
+    bool ok = slot->end.status == HMMSVM_OK;
+    /* First, as what starts now may end before this one is reported. */
+    uint32_t at = worker_report_at(ring);
+    uint32_t list = worker_dependants(ring, slot, 0);
+
+    while (ok && list) {
+        uint32_t i = (list - 1) % RING_SLOTS;
+        uint64_t total = ring->slots[i].total;
+
+        list = ring->slots[i].next;
+        ring_start(ring, i, total);
+        /* One of its groups, or of the next one, is this worker's. */
+        ring_wake(ring, total < ring->workers ? (uint32_t)total - !list : ring->workers - 1);
+    }
+    worker_report(ring, at, slot);
+    while (list) {
+        struct ring_slot *s = &ring->slots[(list - 1) % RING_SLOTS];
+
+        s->end.status = HMMSVM_CANCELLED;
+        s->end.start_ns = s->end.end_ns = ring_now_ns();
+        atomic_store(&s->cancelled, s->total);
+        atomic_store(&s->finished, s->total);
+        list = worker_dependants(ring, s, s->next);
+        worker_report(ring, worker_report_at(ring), s);
+    }
+}
+
+/* Accounts for the claim; the last one of a launch ends it. */
 static void worker_finish(struct hmmsvm_worker *w)
 {
     struct ring *ring = w->pool->ring;
     struct ring_slot *slot = w->slot;
     uint64_t total = slot->total, count = w->count;
-    uint32_t at;
 
     if (w->ran < count) {
         /* Nobody shall start what nobody has claimed. */
@@ -222,9 +285,7 @@ static void worker_finish(struct hmmsvm_worker *w)
 
     slot->end.end_ns = ring_now_ns();
     slot->end.groups_run = total - atomic_load(&slot->cancelled);
-    at = atomic_fetch_add(&ring->done_next, 1) % RING_SLOTS;
-    atomic_store(&ring->done[at], (uint32_t)(slot - ring->slots) + 1);
-    ring_notify(ring);
+    worker_end(ring, slot);
 }
 
 /* Runs the claim and accounts for it. */
@@ -264,7 +325,7 @@ static void worker_spin(struct ring *ring)
 
     if (!ring->spin || !atomic_compare_exchange_strong(&ring->spinners, &none, 1))
         return;
-    if (atomic_load(&ring->head) == atomic_load(&ring->tail))
+    if (!ring_ready(ring, atomic_load(&ring->head)))
         while (atomic_load_explicit(&ring->bell, memory_order_relaxed) == bell &&
                ring_ticks() - start < RING_SPIN_TICKS)
             ring_relax(turn++);
@@ -288,7 +349,7 @@ static void *worker_main(void *arg)
         worker_spin(ring);
         bell = atomic_load(&ring->bell);
         atomic_fetch_add(&ring->sleepers, 1);
-        if (atomic_load(&ring->head) == atomic_load(&ring->tail) && !atomic_load(&ring->stop))
+        if (!ring_ready(ring, atomic_load(&ring->head)) && !atomic_load(&ring->stop))
             ring_futex_wait(&ring->bell, bell, UINT64_MAX);
         atomic_fetch_sub(&ring->sleepers, 1);
     }
