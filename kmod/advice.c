@@ -53,6 +53,19 @@ static bool advice_has_room(struct hmmsvm_context *ctx)
 	return n < ADVICE_MAX_RANGES - 2;
 }
 
+/* Takes the device's entries of [@start, @end) away, so that its next access is a fault. */
+static void advice_withdraw(struct hmmsvm_context *ctx, unsigned long start, unsigned long end)
+{
+	unsigned long index = start >> HMMSVM_RANGE_SHIFT;
+	unsigned long last = (end - 1) >> HMMSVM_RANGE_SHIFT;
+	struct hmmsvm_range *range;
+
+	/* Ranges live as long as the context, which the caller's file holds. */
+	xa_for_each_range(&ctx->ranges, index, range, index, last)
+		hmmsvm_range_withdraw(range, max(start & PAGE_MASK, range->start),
+				      min(PAGE_ALIGN(end), range->start + HMMSVM_RANGE_SIZE));
+}
+
 /* HMMSVM_IOC_ADVISE. The caller is the application. */
 int hmmsvm_advise(struct hmmsvm_context *ctx, const struct hmmsvm_advise *advise)
 {
@@ -98,5 +111,7 @@ int hmmsvm_advise(struct hmmsvm_context *ctx, const struct hmmsvm_advise *advise
 	if (set)
 		WRITE_ONCE(ctx->advised, true);
 	mutex_unlock(&ctx->advice_mutex);
+	if (!err && set & HMMSVM_ADVICE_DEVICE)
+		advice_withdraw(ctx, advise->start, advise->start + advise->length);
 	return err;
 }

@@ -590,6 +590,62 @@ static void mirror_migrate(struct mirror_fault *f)
 				 (f->addr - f->block->policy.start) >> PAGE_SHIFT, &moved);
 }
 
+/* Whether @hmm_pfn is a device page that may only be read, though nobody shares it. */
+static bool mirror_is_own_readonly(unsigned long hmm_pfn)
+{
+	struct folio *folio;
+	struct page *page;
+
+	if (!(hmm_pfn & HMM_PFN_VALID) || hmm_pfn & HMM_PFN_WRITE)
+		return false;
+	page = hmm_pfn_to_page(hmm_pfn);
+	if (!hmmsvm_devmem_of(page))
+		return false;
+	/* Mapped as a whole, a huge page says so in its first page. */
+	folio = page_folio(page);
+	return folio_test_anon(folio) &&
+	       (PageAnonExclusive(page) || PageAnonExclusive(folio_page(folio, 0)));
+}
+
+/*
+ * After mprotect(), or a hint of NUMA balancing, entries of device pages are
+ * read-only and stay so, until the page has come back. One fault for each page
+ * would be dear: brings all of those around the address back, has them made
+ * writable as a write would, and lets them go to the device again. Returns false
+ * if that is not the case here.
+ */
+static bool mirror_make_writable(struct mirror_fault *f)
+{
+	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
+	unsigned long at = (f->addr - f->start) >> PAGE_SHIFT, first = at, last = at;
+	unsigned long nr = (f->end - f->start) >> PAGE_SHIFT;
+	struct hmmsvm_moved moved = {};
+	struct hmm_range hmm = {
+		.notifier = &f->range->notifier,
+		.hmm_pfns = f->pfns,
+		.default_flags = HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE,
+	};
+
+	if (!f->write || !f->migratable || !f->block || !mirror_is_own_readonly(f->pfns[at]))
+		return false;
+	while (first && mirror_is_own_readonly(f->pfns[first - 1]))
+		first--;
+	while (last + 1 < nr && mirror_is_own_readonly(f->pfns[last + 1]))
+		last++;
+
+	hmm.start = f->start + first * PAGE_SIZE;
+	hmm.end = f->start + (last + 1) * PAGE_SIZE;
+	hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, &moved);
+	memset(f->pfns, 0, (last + 1 - first) * sizeof(*f->pfns));
+	hmm.notifier_seq = mmu_interval_read_begin(&f->range->notifier);
+	if (hmm_range_fault(&hmm))
+		return false;
+	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
+	f->decision.first = (hmm.start - f->block->policy.start) >> PAGE_SHIFT;
+	f->decision.count = last + 1 - first;
+	return true;
+}
+
 /*
  * What phase two does with the application's mmap_lock held: moves the page, or
  * faults it in as the application's own access would, or both, and takes a
@@ -616,6 +672,11 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	}
 	if (ret)
 		return ret & VM_FAULT_RETRY ? 0 : ret;
+	if (f->dpage && mirror_make_writable(f)) {
+		mirror_migrate(f);
+		ret = mirror_snapshot(f);
+		return ret == VM_FAULT_NOPAGE ? ret : 0;
+	}
 
 	hmmsvm_count(ctx, app_faults);
 	err = fixup_user_fault(mm, f->addr, FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),

@@ -378,8 +378,9 @@ struct hmmsvm_migrate {
  * A preferred location overrules the policy on device faults: DEVICE always
  * brings the page over and is evicted last, SYSTEM never does. Setting one
  * clears the other. READ_MOSTLY memory stays in system memory, where CPU and
- * device can both have it mapped. Advice moves nothing by itself; it stays with
- * the addresses, whatever is mapped there, until it is cleared.
+ * device can both have it mapped. Advice moves nothing by itself, but the device's
+ * next access to memory with DEVICE is a fault, also where it had an entry. Advice
+ * stays with the addresses, whatever is mapped there, until it is cleared.
  *
  * By the application only. Errors: EINVAL; EPERM; ENOSPC more than 65,536
  * ranges with advice; ENOMEM.
