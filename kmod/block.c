@@ -328,7 +328,7 @@ static void policy_restart_tick(struct hmmsvm_context *ctx)
 	unsigned long delay = policy_tick(ctx);
 
 	if (delay && READ_ONCE(ctx->ticking))
-		mod_delayed_work(system_unbound_wq, &ctx->tick, delay);
+		mod_delayed_work(hmmsvm_workqueue, &ctx->tick, delay);
 }
 
 /* HMMSVM_IOC_POLICY */
@@ -524,7 +524,7 @@ static void block_tick(struct work_struct *work)
 	}
 	delay = policy_tick(ctx);
 	if (delay && READ_ONCE(ctx->ticking))
-		queue_delayed_work(system_unbound_wq, &ctx->tick, delay);
+		queue_delayed_work(hmmsvm_workqueue, &ctx->tick, delay);
 }
 
 /* ---- lifetime ------------------------------------------------------------------------ */

@@ -16,6 +16,14 @@
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
+
+/* Without a bond to the CPU that queues. system_unbound_wq is deprecated since 6.17. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define hmmsvm_workqueue	system_dfl_wq
+#else
+#define hmmsvm_workqueue	system_unbound_wq
+#endif
 
 /* Typed allocation, since 7.0. */
 #ifndef kmalloc_obj
@@ -26,7 +34,7 @@
 /* Device pages may be huge, and what frees them gets a folio, since 7.0. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
 
-#define HMMSVM_HUGE_DEVICE_PAGES		IS_ENABLED(CONFIG_ARCH_ENABLE_THP_MIGRATION)
+#define HMMSVM_HUGE_DEVICE_PAGES		thp_migration_supported()
 #define HMMSVM_MIGRATE_PFN_COMPOUND		MIGRATE_PFN_COMPOUND
 #define HMMSVM_MIGRATE_VMA_SELECT_COMPOUND	MIGRATE_VMA_SELECT_COMPOUND
 
@@ -40,7 +48,23 @@ static inline struct dev_pagemap *hmmsvm_page_pgmap(struct page *page)
 static inline void hmmsvm_zone_device_page_init(struct page *page, struct dev_pagemap *pgmap,
 						unsigned int order)
 {
-	zone_device_folio_init(page_folio(page), pgmap, order);
+	/* Not by way of page_folio(): it may be a page of a former huge one. */
+	zone_device_page_init(page, pgmap, order);
+	if (order)
+		folio_set_large_rmappable(page_folio(page));
+}
+
+/*
+ * A huge device page is free: its pages are small ones again. The core leaves
+ * them as they were, and would take any of them for a part of a huge one.
+ */
+static inline void hmmsvm_zone_device_page_break(struct page *page, struct dev_pagemap *pgmap,
+						 unsigned long nr)
+{
+	for (; nr--; page++) {
+		page->flags.f &= ~0xffUL;	/* as zone_device_page_init() does: order, head */
+		((struct folio *)page)->pgmap = pgmap;	/* not a tail any more */
+	}
 }
 
 /* A CPU fault on a huge device page that is mapped as such. */
@@ -73,6 +97,11 @@ static inline void hmmsvm_zone_device_page_init(struct page *page, struct dev_pa
 						unsigned int order)
 {
 	zone_device_page_init(page);
+}
+
+static inline void hmmsvm_zone_device_page_break(struct page *page, struct dev_pagemap *pgmap,
+						 unsigned long nr)
+{
 }
 
 static inline bool hmmsvm_fault_is_huge(const struct vm_fault *vmf)

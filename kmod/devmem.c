@@ -373,6 +373,8 @@ static void devmem_free(struct folio *folio)
 	unsigned long i, index = devmem_index(dm, page), nr = folio_nr_pages(folio);
 
 	folio_clear_dirty(folio);
+	if (nr > 1)
+		hmmsvm_zone_device_page_break(page, &dm->pgmap, nr);
 	spin_lock(&dm->lock);
 	for (i = 0; i < nr; i++)
 		devmem_free_one(dm, index + i);

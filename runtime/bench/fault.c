@@ -213,6 +213,10 @@ int main(int argc, char **argv)
     bench_mode(&b, hmmsvm_mode_name(info.mode), info.reason);
     if (info.mode != HMMSVM_MODE_KERNEL)
         bench_nothing(&b, "only kernel mode has a mirror (try --guest)");
+    /* The mirror alone: nothing is to move. */
+    if (info.kernel.features & HMMSVM_FEATURE_DEVICE_MEMORY &&
+        hmmsvm_device_policy(device, "remote", NULL))
+        bench_die("cannot choose a policy: %s", hmmsvm_last_error());
 
     fd = memfd_create("bench-fault", MFD_CLOEXEC);
     if (fd < 0 || ftruncate(fd, SIZE))

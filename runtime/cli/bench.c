@@ -35,6 +35,8 @@ static const struct {
 } benches[] = {
     { "fault", "a page that the device touches for the first time, against the kernel's own "
                "shared-memory minor fault", false },
+    { "migrate", "moving memory to device memory and back, against memcpy, move_pages(2) and the "
+                 "kernel's test_hmm", false },
     { "kernels", "throughput of warm kernels, against pocl's CPU device", true },
     { "roundtrip", "an empty kernel there and back, against pocl's CPU device", true },
     { "idle", "mmap, mprotect, madvise and fork in a process with an idle device, against one "
@@ -127,6 +129,7 @@ static void kernels_compile(const char *name)
 static int micro_in_guest(const struct micro *m)
 {
     struct cli_strings args = { 0 };
+    char *test_hmm;
     size_t i;
 
     cli_environment();
@@ -143,6 +146,11 @@ static int micro_in_guest(const struct micro *m)
         cli_strings_add(&args, cli_format("--kernel=%s", m->kernel));
     if (m->module)
         cli_strings_add(&args, cli_format("--module=%s", m->module));
+    /* The kernel's own HMM driver, a peer of the benchmark migrate. */
+    test_hmm = cli_format("%s/kernel-%s-plain/lib/test_hmm.ko", cli_cache(),
+                          m->kernel ? m->kernel : "7.3");
+    if (!access(test_hmm, R_OK))
+        cli_strings_add(&args, cli_format("--env=HMMSVM_TEST_HMM=%s", test_hmm));
     cli_strings_add(&args, "--");
     cli_strings_add(&args, cli_format("%s/bin/hmmsvm", cli_prefix()));
     cli_strings_add(&args, "bench");
