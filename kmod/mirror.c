@@ -681,6 +681,11 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	hmmsvm_count(ctx, app_faults);
 	err = fixup_user_fault(mm, f->addr, FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
 			       &unlocked);
+	/* A device page only comes back with the first one, and is copied with the second. */
+	if (!err && f->dpage)
+		err = fixup_user_fault(mm, f->addr,
+				       FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
+				       &unlocked);
 	if (!err && !mirror_has_page(ctx, f->range, f->addr))
 		err = -EFAULT;
 	if (err == -EINTR)
