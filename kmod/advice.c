@@ -37,7 +37,8 @@ unsigned int hmmsvm_advice_at(struct hmmsvm_context *ctx, unsigned long addr)
 	return entry ? xa_to_value(entry) : 0;
 }
 
-static bool advice_has_room(struct hmmsvm_context *ctx)
+/* Whether there may be ranges more; to clear advice, more than to set it. */
+static bool advice_has_room(struct hmmsvm_context *ctx, bool set)
 {
 	unsigned long at = 0;
 	unsigned int n = 0;
@@ -50,7 +51,7 @@ static bool advice_has_room(struct hmmsvm_context *ctx)
 	mt_for_each(&ctx->advice, entry, at, ULONG_MAX)
 		n++;
 	ctx->advice_changes = n / 2 + 1;
-	return n < ADVICE_MAX_RANGES - 2;
+	return n < (set ? ADVICE_MAX_RANGES : 2 * ADVICE_MAX_RANGES) - 2;
 }
 
 /* Takes the device's entries of [@start, @end) away, so that its next access is a fault. */
@@ -89,7 +90,7 @@ int hmmsvm_advise(struct hmmsvm_context *ctx, const struct hmmsvm_advise *advise
 	last = (advise->start + advise->length - 1) >> PAGE_SHIFT;
 	if (mutex_lock_killable(&ctx->advice_mutex))
 		return -EINTR;
-	if (set && !advice_has_room(ctx))
+	if (!advice_has_room(ctx, set))
 		err = -ENOSPC;
 	/* Piece by piece, as pieces may have different advice already. */
 	while (!err && at <= last) {

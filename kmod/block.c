@@ -32,6 +32,9 @@
 /* At most so many decisions are carried out in one tick. */
 #define BLOCK_TICK_ACTIONS	64
 
+/* And at most so many blocks looked at; the next tick goes on there. */
+#define BLOCK_TICK_BLOCKS	4096
+
 #define BLOCK_MAX_RESIDENCY	4096
 
 /* The block of @addr, made if need be; NULL without memory. */
@@ -93,9 +96,10 @@ static bool block_decision_valid(const struct hmmsvm_policy_decision *d, unsigne
 
 /*
  * The device touched @addr of @block; @dpage is the device page it found there,
- * or NULL if it found something else or nothing. Says what to do.
+ * or NULL if it found something else or nothing. Says what to do, and returns
+ * whether entries of the block had been withdrawn.
  */
-void hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			       unsigned long addr, bool write, struct page *dpage,
 			       struct hmmsvm_policy_decision *decision)
 {
@@ -137,6 +141,7 @@ void hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 	block->policy.device_faults++;
 	block->policy.device_ns = env->now_ns;
 	spin_unlock(&dm->lock);
+	return fault.sampled;
 }
 
 /* The CPU touched @addr of @block, in device memory. What is to come back. */
@@ -174,11 +179,12 @@ void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *blo
 	*end = max(*end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
 }
 
-/* The pages of @chunk are about to be evicted. */
-void hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+/* The pages of @chunk are about to be evicted. Returns the address of the first block. */
+unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 {
 	struct hmmsvm_context *last_ctx = NULL;
 	struct hmmsvm_block *last = NULL;
+	unsigned long address = 0;
 	unsigned int i;
 
 	spin_lock(&dm->lock);
@@ -195,6 +201,8 @@ void hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 		if (!block || block == last)
 			continue;
 		last = block;
+		if (!address)
+			address = block->policy.start;
 		env = block_env(region->ctx, block);
 		block->policy.evictions++;
 		block->policy.evicted_ns = env->now_ns;
@@ -202,6 +210,7 @@ void hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 			region->ctx->placement->evicted(env, &block->policy);
 	}
 	spin_unlock(&dm->lock);
+	return address;
 }
 
 /* ---- bookkeeping ------------------------------------------------------------------ */
@@ -316,11 +325,17 @@ static void policy_set(struct hmmsvm_context *ctx, const struct hmmsvm_placement
 /* When the policy wants to be asked next without a fault; 0: never. */
 static unsigned long policy_tick(const struct hmmsvm_context *ctx)
 {
-	const struct hmmsvm_placement *placement = ctx->placement;
+	const struct hmmsvm_placement *placement;
+	unsigned long delay = 0;
 
-	if (!ctx->devmem || !placement->tick || placement->tick_tunable < 0)
+	if (!ctx->devmem)
 		return 0;
-	return max(1UL, msecs_to_jiffies(ctx->tunables[placement->tick_tunable]));
+	spin_lock(&ctx->devmem->lock);
+	placement = ctx->placement;
+	if (placement->tick && placement->tick_tunable >= 0)
+		delay = max(1UL, msecs_to_jiffies(ctx->tunables[placement->tick_tunable]));
+	spin_unlock(&ctx->devmem->lock);
+	return delay;
 }
 
 static void policy_restart_tick(struct hmmsvm_context *ctx)
@@ -367,7 +382,8 @@ int hmmsvm_policy_choose(struct hmmsvm_context *ctx, struct hmmsvm_policy_choice
 	eviction = READ_ONCE(ctx->eviction);
 	strscpy_pad(choice->placement, placement->name, sizeof(choice->placement));
 	strscpy_pad(choice->eviction, eviction->name, sizeof(choice->eviction));
-	policy_restart_tick(ctx);
+	if (choice->flags)
+		policy_restart_tick(ctx);
 	return 0;
 }
 
@@ -409,7 +425,8 @@ int hmmsvm_policy_tunable(struct hmmsvm_context *ctx, struct hmmsvm_tunable_valu
 	value->max = tunable->max;
 	strscpy_pad(value->name, tunable->name, sizeof(value->name));
 	strscpy_pad(value->help, tunable->help, sizeof(value->help));
-	policy_restart_tick(ctx);
+	if (value->flags)
+		policy_restart_tick(ctx);
 	return 0;
 }
 
@@ -489,7 +506,7 @@ static void block_tick(struct work_struct *work)
 	struct hmmsvm_context *ctx = container_of(to_delayed_work(work), struct hmmsvm_context,
 						  tick);
 	unsigned long index = ctx->tick_next, delay;
-	unsigned int actions = 0;
+	unsigned int actions = 0, blocks = 0;
 	struct hmmsvm_block *block;
 
 	if (READ_ONCE(ctx->app_gone))
@@ -516,7 +533,7 @@ static void block_tick(struct work_struct *work)
 				hmmsvm_count(ctx, policy_errors);
 			actions++;
 		}
-		if (actions == BLOCK_TICK_ACTIONS) {
+		if (actions == BLOCK_TICK_ACTIONS || ++blocks == BLOCK_TICK_BLOCKS) {
 			ctx->tick_next = index + 1;
 			break;
 		}
@@ -552,9 +569,8 @@ void hmmsvm_blocks_start(struct hmmsvm_context *ctx)
 void hmmsvm_blocks_stop(struct hmmsvm_context *ctx)
 {
 	WRITE_ONCE(ctx->ticking, false);
-	/* Twice: the work or a choice may have queued it again before it saw that. */
-	cancel_delayed_work_sync(&ctx->tick);
-	cancel_delayed_work_sync(&ctx->tick);
+	/* For good: who is choosing a policy right now must not queue it again. */
+	disable_delayed_work_sync(&ctx->tick);
 }
 
 /* The last reference to the context is gone. */

@@ -34,13 +34,13 @@ void hmmsvm_blocks_stop(struct hmmsvm_context *ctx);
 void hmmsvm_blocks_free(struct hmmsvm_context *ctx);
 struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long addr);
 
-void hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			       unsigned long addr, bool write, struct page *dpage,
 			       struct hmmsvm_policy_decision *decision);
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			    unsigned long addr, bool write, unsigned long *start,
 			    unsigned long *end);
-void hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
+unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			   unsigned long pages, u64 begin);
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took);

@@ -184,8 +184,11 @@ static struct hmmsvm_region *region_take(struct hmmsvm_devmem *dm, struct hmmsvm
 		return NULL;
 
 	slot = chunk->taken & BIT(number) ? ffz(chunk->taken) : number;
-	if (!chunk->taken)
+	if (!chunk->taken) {
 		chunk->policy->allocated = ++dm->sequence;
+		chunk->policy->touches = 0;
+		chunk->policy->preferred = false;
+	}
 	region = &chunk->regions[slot];
 	region->ctx = ctx;
 	region->block = block;
@@ -392,6 +395,8 @@ void hmmsvm_devmem_leave(struct hmmsvm_devmem *dm, struct page *page, unsigned i
 	unsigned long index = devmem_index(dm, page);
 
 	spin_lock(&dm->lock);
+	if (nr > 1 && devmem_region(dm, index)->ctx)
+		hmmsvm_count(devmem_region(dm, index)->ctx, huge_to_system);
 	for (; nr--; index++) {
 		struct hmmsvm_region *region = devmem_region(dm, index);
 		unsigned int at = index % HMMSVM_REGION_PAGES;
@@ -409,6 +414,20 @@ void hmmsvm_devmem_leave(struct hmmsvm_devmem *dm, struct page *page, unsigned i
 					 region->number * HMMSVM_REGION_PAGES + at, 1);
 	}
 	spin_unlock(&dm->lock);
+}
+
+/*
+ * Huge device page @page has moved to system memory at @to. If that is the memory that
+ * was behind it, we have it no longer.
+ */
+void hmmsvm_devmem_given(struct hmmsvm_devmem *dm, struct page *page, struct page *to)
+{
+	struct hmmsvm_chunk *chunk = &dm->chunks[devmem_index(dm, page) / HMMSVM_BLOCK_PAGES];
+
+	if (chunk->backing != to)
+		return;
+	chunk->backing = NULL;
+	put_page(to);
 }
 
 /* Whether the page was retired; with its folio lock held. */
@@ -567,7 +586,8 @@ static void devmem_free_chunks(struct hmmsvm_devmem *dm)
 	unsigned int i;
 
 	for (i = 0; i < dm->nr_chunks; i++)
-		__free_pages(dm->chunks[i].backing, HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
+		if (dm->chunks[i].backing)
+			__free_pages(dm->chunks[i].backing, HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
 	kvfree(dm->policy);
 	kvfree(dm->chunks);
 }

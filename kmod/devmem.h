@@ -82,6 +82,7 @@ struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_
 
 void hmmsvm_devmem_leave(struct hmmsvm_devmem *dm, struct page *page, unsigned int nr,
 			 enum hmmsvm_reason reason);
+void hmmsvm_devmem_given(struct hmmsvm_devmem *dm, struct page *page, struct page *to);
 bool hmmsvm_devmem_retired(struct hmmsvm_devmem *dm, struct page *page);
 void hmmsvm_devmem_touch(struct hmmsvm_devmem *dm, struct page *page, bool advised);
 struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page *page,

@@ -37,6 +37,13 @@
 #include "events.h"
 #include "migrate.h"
 
+/*
+ * Nobody is to be killed for a page that may as well stay where it is. For one that the
+ * CPU waits for, GFP_HIGHUSER_MOVABLE.
+ */
+#define MIGRATE_GFP (GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN)
+#define MIGRATE_GFP_CLOSE (GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* Victims to try for one migration, if the first ones have pages that do not move. */
 #define MIGRATE_VICTIMS 8
 
@@ -106,104 +113,130 @@ struct migrate_home {
 	struct vm_area_struct *vma;	/* NULL: by number */
 	unsigned long start;		/* address of the first entry, if vma */
 	struct page *fault_page;	/* must come back; NULL: none */
-	gfp_t gfp;
+	gfp_t gfp;			/* for all but fault_page */
+	bool last_resort;		/* a huge page may take the backing memory with it */
 	enum hmmsvm_reason reason;
 	unsigned long pages, huge, no_memory;
 };
 
-static struct page *home_alloc(struct migrate_home *home, unsigned int i, unsigned int order)
+static struct page *home_alloc_small(struct migrate_home *home, unsigned int i, bool must)
 {
+	gfp_t gfp = must ? GFP_HIGHUSER_MOVABLE | __GFP_NOWARN : home->gfp;
+	struct page *page;
+
+	if (home->vma)
+		page = alloc_page_vma(gfp, home->vma, home->start + i * PAGE_SIZE);
+	else
+		page = alloc_page(gfp);
+	if (!page && must)
+		page = reserve_take();
+	return page;
+}
+
+/* A huge page for the content of @spage, or NULL; with the content. */
+static struct page *home_huge(struct migrate_home *home, struct hmmsvm_devmem *dm,
+			      struct page *spage)
+{
+	struct page *backing = hmmsvm_devmem_backing(dm, spage);
+	unsigned int order = folio_order(page_folio(spage));
 	struct folio *folio;
 
-	if (order) {
-		folio = folio_alloc(GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN,
-				    order);
-		return folio ? folio_page(folio, 0) : NULL;
+	folio = folio_alloc((home->gfp & ~__GFP_NOFAIL) | __GFP_NORETRY | __GFP_NOWARN, order);
+	if (folio) {
+		copy_pages(folio_page(folio, 0), backing, 1U << order);
+	} else if (home->last_resort && order == HMMSVM_BLOCK_SHIFT - PAGE_SHIFT) {
+		/* At the very end the content may stay where it is: the memory goes along. */
+		folio = page_folio(backing);
+		folio_get(folio);
+		folio_set_large_rmappable(folio);
+	} else {
+		return NULL;
 	}
-	if (home->vma)
-		return alloc_page_vma(home->gfp, home->vma, home->start + i * PAGE_SIZE);
-	return alloc_page(home->gfp);
+	folio_lock(folio);
+	return folio_page(folio, 0);
 }
 
 /*
- * Gives every isolated device page in @work a page of system memory with its
- * content. Returns false if there is none for the page that must come back.
+ * Gives every isolated device page a page of system memory with its content.
+ * Returns false if there is none for the page that must come back.
  */
-static bool home_copy(struct migrate_home *home, struct migrate_work *work, unsigned int npages)
+static bool home_copy(struct migrate_home *home, unsigned long *src, unsigned long *dst,
+		      unsigned int npages)
 {
+	struct folio *fault = home->fault_page ? page_folio(home->fault_page) : NULL;
 	unsigned int i, k, nr;
+	bool found = true;
 
 	for (i = 0; i < npages; i += nr) {
-		struct page *spage = migrate_pfn_to_page(work->src[i]), *dpage, *backing;
+		struct page *spage = migrate_pfn_to_page(src[i]), *dpage, *backing;
 		struct hmmsvm_devmem *dm;
+		bool must;
 
 		nr = 1;
-		if (!spage || !(work->src[i] & MIGRATE_PFN_MIGRATE))
+		if (!spage || !(src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		dm = hmmsvm_devmem_of(spage);
 		if (WARN_ON_ONCE(!dm) || hmmsvm_devmem_retired(dm, spage)) {
-			work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+			src[i] &= ~MIGRATE_PFN_MIGRATE;
 			continue;
 		}
-		backing = hmmsvm_devmem_backing(dm, spage);
-
-		if (work->src[i] & HMMSVM_MIGRATE_PFN_COMPOUND) {
+		must = fault && fault == page_folio(spage);
+		if (src[i] & HMMSVM_MIGRATE_PFN_COMPOUND) {
 			nr = folio_nr_pages(page_folio(spage));
-			dpage = home_alloc(home, i, folio_order(page_folio(spage)));
+			dpage = home_huge(home, dm, spage);
 			if (dpage) {
-				lock_page(dpage);
-				copy_pages(dpage, backing, nr);
-				work->dst[i] = migrate_pfn(page_to_pfn(dpage)) |
-					       HMMSVM_MIGRATE_PFN_COMPOUND;
+				dst[i] = migrate_pfn(page_to_pfn(dpage)) |
+					 HMMSVM_MIGRATE_PFN_COMPOUND;
 				continue;
 			}
 			if (!home->vma) {
 				/* Without a mapping the core cannot split it. */
 				home->no_memory += nr;
-				work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+				src[i] &= ~MIGRATE_PFN_MIGRATE;
 				continue;
 			}
 		}
-		/* Small pages; a huge one is split by the core if all of its pages have one. */
+		/*
+		 * A small page; or small ones for a huge page, which the core then
+		 * splits. In a CPU fault it cannot, but it does split the entry, and
+		 * the next fault is one for a small page: one is enough here.
+		 */
+		backing = hmmsvm_devmem_backing(dm, spage);
 		for (k = 0; k < nr; k++) {
-			dpage = home_alloc(home, i + k, 0);
-			if (!dpage && (home->fault_page == spage || nr > 1))
-				dpage = reserve_take();
+			if (must && k)
+				break;
+			dpage = home_alloc_small(home, i + k, must);
 			if (!dpage)
 				break;
 			lock_page(dpage);
 			copy_highpage(dpage, backing + k);
-			work->dst[i + k] = migrate_pfn(page_to_pfn(dpage));
+			dst[i + k] = migrate_pfn(page_to_pfn(dpage));
 		}
-		if (k == nr)
-			continue;
-		home->no_memory += nr;
-		while (k--) {
-			dpage = migrate_pfn_to_page(work->dst[i + k]);
-			work->dst[i + k] = 0;
-			unlock_page(dpage);
-			__free_page(dpage);
+		home->no_memory += nr - k;
+		if (!k) {
+			src[i] &= ~MIGRATE_PFN_MIGRATE;
+			found &= !must;
 		}
-		work->src[i] &= ~MIGRATE_PFN_MIGRATE;
-		if (home->fault_page && page_folio(home->fault_page) == page_folio(spage))
-			return false;
 	}
-	return true;
+	return found;
 }
 
 /* Counts what has moved, while the device pages are still locked. */
-static void home_account(struct migrate_home *home, struct migrate_work *work,
+static void home_account(struct migrate_home *home, unsigned long *src, unsigned long *dst,
 			 unsigned int npages)
 {
 	unsigned int i, nr;
 
 	for (i = 0; i < npages; i += nr) {
-		struct page *spage = migrate_pfn_to_page(work->src[i]);
-		bool huge = work->dst[i] & HMMSVM_MIGRATE_PFN_COMPOUND;
+		struct page *spage = migrate_pfn_to_page(src[i]);
+		bool huge = dst[i] & HMMSVM_MIGRATE_PFN_COMPOUND;
 
 		nr = huge ? HMMSVM_BLOCK_PAGES : 1;
-		if (!spage || !work->dst[i] || !(work->src[i] & MIGRATE_PFN_MIGRATE))
+		if (!spage || !dst[i] || !(src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
+		if (huge)
+			hmmsvm_devmem_given(hmmsvm_devmem_of(spage), spage,
+					    migrate_pfn_to_page(dst[i]));
 		hmmsvm_devmem_leave(hmmsvm_devmem_of(spage), spage, nr, home->reason);
 		home->pages += nr;
 		home->huge += huge;
@@ -212,36 +245,38 @@ static void home_account(struct migrate_home *home, struct migrate_work *work,
 
 /*
  * Brings what is in device memory of [@start, @end), within a block and a
- * mapping whose mmap_lock is held, back to system memory. Returns 0, -ENOMEM
- * if there was none for home->fault_page, or what the core says.
+ * mapping whose mmap_lock is held, back to system memory. @src and @dst have room
+ * for so many pages. Returns 0, -ENOMEM if there was none for home->fault_page,
+ * or what the core says.
  */
 static int home_by_address(struct migrate_home *home, unsigned long start, unsigned long end,
-			   struct migrate_work *work)
+			   unsigned long *src, unsigned long *dst)
 {
 	struct migrate_vma args = {
 		.vma = home->vma,
 		.start = start,
 		.end = end,
-		.src = work->src,
-		.dst = work->dst,
+		.src = src,
+		.dst = dst,
 		.pgmap_owner = hmmsvm_devmem_owner(),
 		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
 		.fault_page = home->fault_page,
 	};
-	bool copied;
+	bool found;
 	int err;
 
 	if (end - start == HMMSVM_BLOCK_SIZE)
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+	memset(dst, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*dst));
 	home->start = start;
 	err = migrate_vma_setup(&args);
 	if (err)
 		return err;
-	copied = home_copy(home, work, args.npages);
+	found = home_copy(home, src, dst, args.npages);
 	migrate_vma_pages(&args);
-	home_account(home, work, args.npages);
+	home_account(home, src, dst, args.npages);
 	migrate_vma_finalize(&args);
-	return copied ? 0 : -ENOMEM;
+	return found ? 0 : -ENOMEM;
 }
 
 /* The same for @nr device pages from number @pfn on, whoever has them mapped. */
@@ -250,9 +285,9 @@ static void home_by_number(struct migrate_home *home, unsigned long pfn, unsigne
 {
 	memset(work, 0, sizeof(*work));
 	migrate_device_range(work->src, pfn, nr);
-	home_copy(home, work, nr);
+	home_copy(home, work->src, work->dst, nr);
 	migrate_device_pages(work->src, work->dst, nr);
-	home_account(home, work, nr);
+	home_account(home, work->src, work->dst, nr);
 	migrate_device_finalize(work->src, work->dst, nr);
 }
 
@@ -282,12 +317,13 @@ static unsigned long empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *
 static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
 {
 	struct migrate_home home = {
-		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NORETRY | __GFP_NOWARN,
+		.gfp = MIGRATE_GFP,
 		.reason = HMMSVM_REASON_EVICTION,
 	};
 	struct hmmsvm_devmem *dm = ctx->devmem;
 	u64 begin = ktime_get_ns();
 	struct hmmsvm_chunk *chunk;
+	unsigned long address;
 	bool error;
 
 	chunk = hmmsvm_devmem_victim(dm, READ_ONCE(ctx->eviction), &error);
@@ -295,12 +331,12 @@ static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
 		hmmsvm_count(ctx, policy_errors);
 	if (!chunk)
 		return false;
-	hmmsvm_block_evicting(dm, chunk);
+	address = hmmsvm_block_evicting(dm, chunk);
 	empty_chunk(dm, chunk, NULL, &home, work);
 	hmmsvm_devmem_evicted(dm, chunk);
 	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
-	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, 0, home.pages,
-		     begin);
+	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, address,
+		     home.pages, begin);
 	return true;
 }
 
@@ -309,7 +345,7 @@ static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
 /* Whether memory of this mapping can be in device memory at all. mmap_lock is held. */
 bool hmmsvm_migrate_possible(const struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB))
+	if (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB) || !(vma->vm_flags & VM_READ))
 		return false;
 	/* A handler of user space wants to see every page come. */
 	return !userfaultfd_armed((struct vm_area_struct *)vma) &&
@@ -377,6 +413,11 @@ static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 			if (!to_device_small(ctx, block, first + i + k, spage ? spage + k : NULL,
 					     &work->dst[i + k]))
 				moved->no_memory++;
+		if (nr == 1 || spage)
+			continue;
+		/* A hole after all: the core would fill all of a huge one, or fall into it. */
+		for (k = 0; k < nr; k++)
+			work->src[i + k] = work->dst[i + k] ? MIGRATE_PFN_MIGRATE : 0;
 	}
 }
 
@@ -414,12 +455,12 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 /*
  * Brings pages [@first, @first + @count) of @block, as far as they lie in @vma,
  * to device memory. The application's mmap_lock is held for reading; nothing
- * else is. @absent is a page that is known not to be in device memory, or -1u.
- * @moved is added to.
+ * else is. @absent (may be NULL) is a page that was not in device memory. @moved is
+ * added to.
  */
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
-			      unsigned int absent, struct hmmsvm_moved *moved)
+			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved)
 {
 	unsigned long start = max(block->policy.start + first * PAGE_SIZE, vma->vm_start);
 	unsigned long end = min(block->policy.start + (first + count) * PAGE_SIZE, vma->vm_end);
@@ -431,9 +472,9 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 		.flags = MIGRATE_VMA_SELECT_SYSTEM,
 	};
 	struct hmmsvm_moved this = {};
-	u64 begin = ktime_get_ns();
+	u64 begin = ktime_get_ns(), copying;
+	unsigned int tries, page = -1u;
 	struct migrate_work *work;
-	unsigned int tries;
 
 	mmap_assert_locked(vma->vm_mm);
 	if (start >= end)
@@ -446,12 +487,16 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	if (mutex_lock_killable(&block->migrate_mutex))
 		goto out_free;
 
+	/* Somebody may have brought it while we waited. */
+	if (absent && !mmu_interval_read_retry(absent->notifier, absent->seq))
+		page = absent->page;
 	this.there = hmmsvm_block_resident(ctx, block, first, count);
-	for (tries = 0; hmmsvm_devmem_reserve(ctx, block, first, count, absent) &&
+	for (tries = 0; hmmsvm_devmem_reserve(ctx, block, first, count, page) &&
 			tries < MIGRATE_VICTIMS && !fatal_signal_pending(current); tries++)
 		if (!make_room(ctx, work))
 			break;
 
+	copying = ktime_get_ns();
 	args.src = work->src;
 	args.dst = work->dst;
 	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE))
@@ -464,7 +509,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 		migrate_vma_finalize(&args);
 	}
 	hmmsvm_devmem_unreserve(ctx, block);
-	hmmsvm_block_migrated(ctx, block, this.pages, begin);
+	hmmsvm_block_migrated(ctx, block, this.pages, copying);
 	mutex_unlock(&block->migrate_mutex);
 
 	if (this.pages) {
@@ -490,25 +535,23 @@ void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct 
 {
 	struct migrate_home home = {
 		.vma = vma,
-		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.gfp = MIGRATE_GFP_CLOSE,
 		.reason = HMMSVM_REASON_REQUEST,
 	};
 	u64 begin = ktime_get_ns();
 	struct migrate_work *work;
 
 	mmap_assert_locked(vma->vm_mm);
-	work = kzalloc_obj(*work, GFP_KERNEL);
+	work = kmalloc_obj(*work, GFP_KERNEL);
 	if (!work)
 		return;
-	home_by_address(&home, start, end, work);
+	home_by_address(&home, start, end, work->src, work->dst);
 	kfree(work);
 	if (home.pages)
 		hmmsvm_event(ctx, HMMSVM_EVENT_TO_SYSTEM, home.huge ? HMMSVM_EVENT_HUGE : 0, start,
 			     home.pages, begin);
-	hmmsvm_count_add(ctx, huge_to_system, home.huge);
 	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 	moved->pages += home.pages;
-	moved->no_memory += home.no_memory;
 }
 
 /*
@@ -541,13 +584,18 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 		}
 		if (flags & HMMSVM_MIGRATE_TO_SYSTEM) {
 			hmmsvm_migrate_to_system(ctx, vma, at, stop, moved);
+			block = hmmsvm_block_get(ctx, at);
+			if (block)
+				moved->stayed += hmmsvm_block_resident(ctx, block,
+						(at - block->policy.start) >> PAGE_SHIFT,
+						(stop - at) >> PAGE_SHIFT);
 		} else {
 			block = hmmsvm_block_get(ctx, at);
 			if (!block)
 				return -ENOMEM;
 			hmmsvm_migrate_to_device(ctx, vma, block,
 						 (at - block->policy.start) >> PAGE_SHIFT,
-						 (stop - at) >> PAGE_SHIFT, -1u, moved);
+						 (stop - at) >> PAGE_SHIFT, NULL, moved);
 		}
 		at = stop;
 	}
@@ -603,7 +651,7 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 	mmput(mm);
 	request->pages_moved = moved.pages;
 	if (request->flags & HMMSVM_MIGRATE_TO_SYSTEM)
-		moved.there = pages - moved.pages - min(moved.no_memory, pages - moved.pages);
+		moved.there = pages - min(pages, moved.pages + moved.stayed);
 	request->pages_there = moved.there;
 	request->pages_failed = pages - min(pages, moved.pages + moved.there);
 	return err;
@@ -618,7 +666,7 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	struct migrate_home home = {
 		.vma = vmf->vma,
 		.fault_page = vmf->page,
-		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.gfp = MIGRATE_GFP,
 		.reason = HMMSVM_REASON_CPU_FAULT,
 	};
 	unsigned long addr = vmf->address & PAGE_MASK, start = addr, end = addr + PAGE_SIZE;
@@ -626,6 +674,7 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	u64 begin = ktime_get_ns();
 	struct hmmsvm_context *ctx;
 	struct hmmsvm_block *block;
+	unsigned long one_src, one_dst;
 	struct migrate_work *work;
 	int err;
 
@@ -646,25 +695,20 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	start = max(start, vmf->vma->vm_start);
 	end = min(end, vmf->vma->vm_end);
 
-	err = -ENOMEM;
-	work = kzalloc_obj(*work, GFP_KERNEL);
-	if (!work) {
+	work = end - start > PAGE_SIZE ? kmalloc_obj(*work, GFP_KERNEL) : NULL;
+	if (work) {
+		err = home_by_address(&home, start, end, work->src, work->dst);
+		kfree(work);
+	} else {
 		/* One page does not need much. */
 		start = addr;
-		end = addr + PAGE_SIZE;
-	} else {
-		err = home_by_address(&home, start, end, work);
+		err = home_by_address(&home, addr, addr + PAGE_SIZE, &one_src, &one_dst);
 	}
-	if (err == -ENOMEM && end - start > PAGE_SIZE && work) {
-		memset(work, 0, sizeof(*work));
-		err = home_by_address(&home, addr, addr + PAGE_SIZE, work);
-	}
-	kfree(work);
-	reserve_refill();
+	if (READ_ONCE(reserve_count) < MIGRATE_RESERVE)
+		reserve_refill();
 
 	if (ctx) {
 		hmmsvm_count(ctx, cpu_faults);
-		hmmsvm_count_add(ctx, huge_to_system, home.huge);
 		hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
 		hmmsvm_block_came_back(ctx, home.pages, begin);
@@ -687,7 +731,7 @@ void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx)
 {
 	struct hmmsvm_devmem *dm = ctx->devmem;
 	struct migrate_home home = {
-		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOWARN,
+		.gfp = MIGRATE_GFP_CLOSE,
 		.reason = HMMSVM_REASON_CLOSE,
 	};
 	struct hmmsvm_pages pages;
@@ -718,6 +762,7 @@ void hmmsvm_migrate_empty(struct hmmsvm_devmem *dm)
 {
 	struct migrate_home home = {
 		.gfp = GFP_HIGHUSER_MOVABLE | __GFP_NOFAIL,
+		.last_resort = true,
 		.reason = HMMSVM_REASON_CLOSE,
 	};
 	struct migrate_work *work = kmalloc_obj(*work, GFP_KERNEL | __GFP_NOFAIL);

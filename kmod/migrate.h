@@ -12,12 +12,20 @@ struct hmmsvm_moved {
 	unsigned long pages;		/* moved */
 	unsigned long there;		/* were there already */
 	unsigned long no_memory;	/* stayed: no room */
+	unsigned long stayed;		/* (to system) still in device memory */
+};
+
+/* A page that was found not to be in device memory, as long as nothing has changed. */
+struct hmmsvm_absent {
+	unsigned int page;		/* in its block */
+	struct mmu_interval_notifier *notifier;
+	unsigned long seq;
 };
 
 bool hmmsvm_migrate_possible(const struct vm_area_struct *vma);
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
-			      unsigned int absent, struct hmmsvm_moved *moved);
+			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved);
 void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      unsigned long start, unsigned long end, struct hmmsvm_moved *moved);
 vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf);

@@ -70,7 +70,8 @@ struct mirror_fault {
 
 	/* Filled in by the snapshot. */
 	struct hmmsvm_range *range;
-	unsigned long start, end;
+	unsigned long start, end;	/* what may be set */
+	unsigned long base;		/* address of the first of pfns */
 	unsigned long seq;
 	bool spread_writable;		/* neighbours may become writable too */
 	bool present;			/* there is a page, whether it allows the access or not */
@@ -82,6 +83,7 @@ struct mirror_fault {
 
 	/* What the policy said. */
 	bool decided;
+	bool sampled;			/* entries of the block had been withdrawn */
 	struct hmmsvm_block *block;
 	struct hmmsvm_policy_decision decision;
 
@@ -195,6 +197,10 @@ static void mirror_fault_extent(struct mirror_fault *f, const struct vm_area_str
 	f->end = f->start + size;
 	f->start = max3(f->start, app_vma->vm_start, f->vma_start);
 	f->end = min3(f->end, app_vma->vm_end, f->vma_end);
+	/* A snapshot that begins inside a huge device page is wrong, on 7.x. */
+	f->base = f->start;
+	if (HMMSVM_HUGE_DEVICE_PAGES && f->ctx->devmem)
+		f->base = max(ALIGN_DOWN(f->start, HMMSVM_BLOCK_SIZE), app_vma->vm_start);
 }
 
 /*
@@ -227,14 +233,14 @@ static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 					READ_ONCE(ctx->advised));
 	hmm.notifier = &f->range->notifier;
 	hmm.notifier_seq = f->seq;
-	hmm.start = f->start;
+	hmm.start = f->base;
 	hmm.end = f->end;
 	hmm.dev_private_owner = hmmsvm_devmem_owner();
-	memset(f->pfns, 0, ((f->end - f->start) >> PAGE_SHIFT) * sizeof(*f->pfns));
+	memset(f->pfns, 0, ((f->end - f->base) >> PAGE_SHIFT) * sizeof(*f->pfns));
 	if (hmm_range_fault(&hmm))
 		return VM_FAULT_RETRY;
 
-	pfn = f->pfns[(f->addr - f->start) >> PAGE_SHIFT];
+	pfn = f->pfns[(f->addr - f->base) >> PAGE_SHIFT];
 	f->present = pfn & HMM_PFN_VALID;
 	f->dpage = NULL;
 	if (f->present && ctx->devmem && hmmsvm_devmem_of(hmm_pfn_to_page(pfn)))
@@ -263,7 +269,8 @@ static bool mirror_decide(struct mirror_fault *f)
 	f->block = hmmsvm_block_get(ctx, f->addr);
 	if (!f->block)
 		return false;
-	hmmsvm_block_device_fault(ctx, f->block, f->addr, f->write, f->dpage, &f->decision);
+	f->sampled = hmmsvm_block_device_fault(ctx, f->block, f->addr, f->write, f->dpage,
+					       &f->decision);
 	return f->decision.action == HMMSVM_ACTION_TO_DEVICE;
 }
 
@@ -271,7 +278,7 @@ static bool mirror_decide(struct mirror_fault *f)
 static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 {
 	struct mirror_fault *f = data;
-	unsigned long hmm_pfn = f->pfns[(addr - f->start) >> PAGE_SHIFT];
+	unsigned long hmm_pfn = f->pfns[(addr - f->base) >> PAGE_SHIFT];
 	unsigned long pfn = hmm_pfn & ~HMM_PFN_FLAGS;
 	struct hmmsvm_devmem *dm = NULL;
 	pte_t old = ptep_get(ptep), pte;
@@ -339,8 +346,12 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 	page = pfn_to_page(first);
 	if (f->ctx->devmem)
 		dm = hmmsvm_devmem_of(page);
-	if (!dm)
+	if (!dm) {
+		/* The core takes the huge zero page for its own wherever it finds it. */
+		if (!folio_test_anon(page_folio(page)) && !READ_ONCE(page_folio(page)->mapping))
+			return 0;
 		return f->confined ? 0 : first;
+	}
 	return page_to_pfn(hmmsvm_devmem_backing(dm, page));
 }
 
@@ -451,12 +462,12 @@ out:
 
 out_taken:
 	/*
-	 * Somebody was faster and has shown the block as a whole: the access is
-	 * tried again. Unless it is a write and that entry is read-only; then
-	 * small entries take its place.
+	 * If somebody was faster and has shown the block as a whole, the access is
+	 * tried again. Otherwise small entries are to take the place of that one: it
+	 * is read-only, or it is long gone with a former mapping.
 	 */
 	up_read(&range->tables);
-	if (f->write)
+	if (f->write || !f->pmd || !pmd_leaf(READ_ONCE(*f->pmd)))
 		hmmsvm_range_split(range, nr);
 	return 0;
 }
@@ -534,6 +545,7 @@ static void mirror_bring_in_ahead(struct hmmsvm_context *ctx, struct hmmsvm_rang
 	struct hmm_range hmm = {
 		.notifier = &range->notifier,
 		.hmm_pfns = pfns,
+		.dev_private_owner = hmmsvm_devmem_owner(),
 		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
 	};
 	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, addr);
@@ -581,13 +593,19 @@ static bool mirror_has_page(struct hmmsvm_context *ctx, struct hmmsvm_range *ran
 static void mirror_migrate(struct mirror_fault *f)
 {
 	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
+	struct hmmsvm_absent absent = { .notifier = &f->range->notifier };
 	struct hmmsvm_moved moved = {};
 
 	if (f->decision.action != HMMSVM_ACTION_TO_DEVICE || !vma ||
 	    !hmmsvm_migrate_possible(vma))
 		return;
+	/* Somebody else may have moved it since. */
+	if (mirror_snapshot(f) & (VM_FAULT_ERROR | VM_FAULT_RETRY) || f->dpage)
+		return;
+	absent.page = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
+	absent.seq = f->seq;
 	hmmsvm_migrate_to_device(f->ctx, vma, f->block, f->decision.first, f->decision.count,
-				 (f->addr - f->block->policy.start) >> PAGE_SHIFT, &moved);
+				 &absent, &moved);
 }
 
 /* Whether @hmm_pfn is a device page that may only be read, though nobody shares it. */
@@ -617,8 +635,8 @@ static bool mirror_is_own_readonly(unsigned long hmm_pfn)
 static bool mirror_make_writable(struct mirror_fault *f)
 {
 	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
-	unsigned long at = (f->addr - f->start) >> PAGE_SHIFT, first = at, last = at;
-	unsigned long nr = (f->end - f->start) >> PAGE_SHIFT;
+	unsigned long at = (f->addr - f->base) >> PAGE_SHIFT, first = at, last = at;
+	unsigned long nr = (f->end - f->base) >> PAGE_SHIFT;
 	struct hmmsvm_moved moved = {};
 	struct hmm_range hmm = {
 		.notifier = &f->range->notifier,
@@ -633,8 +651,8 @@ static bool mirror_make_writable(struct mirror_fault *f)
 	while (last + 1 < nr && mirror_is_own_readonly(f->pfns[last + 1]))
 		last++;
 
-	hmm.start = f->start + first * PAGE_SIZE;
-	hmm.end = f->start + (last + 1) * PAGE_SIZE;
+	hmm.start = f->base + first * PAGE_SIZE;
+	hmm.end = f->base + (last + 1) * PAGE_SIZE;
 	hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, &moved);
 	memset(f->pfns, 0, (last + 1 - first) * sizeof(*f->pfns));
 	hmm.notifier_seq = mmu_interval_read_begin(&f->range->notifier);
@@ -821,7 +839,8 @@ out:
 		hmmsvm_event(ctx, HMMSVM_EVENT_DEVICE_FAULT,
 			     (write ? HMMSVM_EVENT_WRITE : 0) |
 			     (done->dpage ? 0 : HMMSVM_EVENT_REMOTE) |
-			     (done->huge ? HMMSVM_EVENT_HUGE : 0), f.addr,
+			     (done->huge ? HMMSVM_EVENT_HUGE : 0) |
+			     (done->sampled ? HMMSVM_EVENT_SAMPLED : 0), f.addr,
 			     done->set + done->upgraded, begin);
 	}
 	mirror_pending_free(pending);

@@ -432,7 +432,8 @@ enum hmmsvm_event_type {
 	HMMSVM_EVENT_CPU_FAULT = 2,	/* pages: that came back */
 	HMMSVM_EVENT_TO_DEVICE = 3,	/* pages: that moved */
 	HMMSVM_EVENT_TO_SYSTEM = 4,	/* pages: that moved, other than for a CPU fault */
-	HMMSVM_EVENT_EVICT = 5,		/* pages: that were evicted; address: of the block */
+	/* pages: that were evicted to make room here; address: of the first block of theirs */
+	HMMSVM_EVENT_EVICT = 5,
 	HMMSVM_EVENT_WITHDRAW = 6,	/* address: of the block */
 	HMMSVM_EVENT_FAILED = 7,	/* a device fault that ended in a signal */
 };
