@@ -425,19 +425,15 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 			      struct migrate_work *work, unsigned int first, unsigned int npages,
 			      struct hmmsvm_moved *moved)
 {
-	unsigned long zeroed = 0, refaults = 0, huge = 0, busy = 0;
+	unsigned long zeroed = 0, refaults = 0, huge = 0;
 	unsigned int i, nr;
 
 	for (i = 0; i < npages; i += nr) {
 		bool is_huge = work->dst[i] & HMMSVM_MIGRATE_PFN_COMPOUND;
 
 		nr = is_huge ? HMMSVM_BLOCK_PAGES : 1;
-		if (!work->dst[i])
+		if (!work->dst[i] || !(work->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
-		if (!(work->src[i] & MIGRATE_PFN_MIGRATE)) {
-			busy += nr;
-			continue;
-		}
 		moved->pages += nr;
 		huge += is_huge;
 		if (!migrate_pfn_to_page(work->src[i]))
@@ -448,7 +444,6 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 	hmmsvm_count_add(ctx, pages_zeroed, zeroed);
 	hmmsvm_count_add(ctx, refaults, refaults);
 	hmmsvm_count_add(ctx, huge_to_device, huge);
-	hmmsvm_count_add(ctx, failed_busy, busy);
 	hmmsvm_count_add(ctx, failed_no_memory, moved->no_memory);
 }
 
@@ -508,6 +503,8 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 		to_device_account(ctx, block, work, first, args.npages, &this);
 		migrate_vma_finalize(&args);
 	}
+	hmmsvm_count_add(ctx, failed_busy,
+			 count - min(count, this.pages + this.there + this.no_memory));
 	hmmsvm_devmem_unreserve(ctx, block);
 	hmmsvm_block_migrated(ctx, block, this.pages, copying);
 	mutex_unlock(&block->migrate_mutex);

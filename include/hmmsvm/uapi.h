@@ -175,7 +175,8 @@ struct hmmsvm_target {
  * @migrate_ns:	time spent migrating to the device, eviction for it included
  * @failed_no_memory: pages that stayed as the device had no room for them
  * @failed_no_system_memory: pages that could not come back for want of memory
- * @failed_busy: pages that could not move: pinned, locked, or changing
+ * @failed_busy: pages that were to move to the device and could not: pinned,
+ *	locked, changing, swapped out, or not anonymous
  * @failed_kind: device faults whose migration was not tried as their memory is of a
  *		kind that does not move: files, shared memory, huge TLB pages
  * @policy_errors: decisions of a policy that made no sense
