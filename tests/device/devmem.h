@@ -8,6 +8,11 @@
 #ifndef HMMSVM_TEST_DEVMEM_H
 #define HMMSVM_TEST_DEVMEM_H
 
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+
 #include "agent.h"
 #include "memory.h"
 
@@ -33,6 +38,28 @@ static inline uint64_t devmem_move(struct harness *h, void *start, size_t length
     return m.pages_moved;
 }
 
+/** devmem_request - the same, with all that is said of it; 0 or what the library returns */
+static inline int devmem_request(struct harness *h, void *start, size_t length, unsigned flags,
+                                 struct hmmsvm_migrate *out)
+{
+    memset(out, 0, sizeof(*out));
+    return hmmsvm_device_migrate(h->dev, start, length, flags, out);
+}
+
+/* A request that has to end with @rc, and these counts. */
+#define DEVMEM_REQUEST(h, start, length, flags, rc, moved, there, failed)                          \
+    do {                                                                                           \
+        struct hmmsvm_migrate devmem_m_;                                                           \
+                                                                                                   \
+        CHECK_EQ(devmem_request(h, start, length, flags, &devmem_m_), rc);                         \
+        CHECK_EQ(devmem_m_.pages_moved, moved);                                                    \
+        CHECK_EQ(devmem_m_.pages_there, there);                                                    \
+        CHECK_EQ(devmem_m_.pages_failed, failed);                                                  \
+    } while (0)
+
+#define DEVMEM_TO_DEVICE HMMSVM_MIGRATE_TO_DEVICE
+#define DEVMEM_TO_SYSTEM HMMSVM_MIGRATE_TO_SYSTEM
+
 /** devmem_resident - pages of the context in device memory now */
 static inline uint64_t devmem_resident(struct harness *h)
 {
@@ -40,6 +67,71 @@ static inline uint64_t devmem_resident(struct harness *h)
 
     CHECK_OK(hmmsvm_device_stats(h->dev, &s));
     return s.device_pages;
+}
+
+/** devmem_node - the node, opened without a context of its own */
+static inline int devmem_node(void)
+{
+    const char *node = getenv("HMMSVM_DEVICE");
+    int fd = open(node && *node ? node : "/dev/hmmsvm", O_RDWR | O_CLOEXEC);
+
+    CHECK(fd >= 0);
+    return fd;
+}
+
+/** devmem_memory - what device memory @index is; false if there is none */
+static inline bool devmem_memory(unsigned index, struct hmmsvm_memory *out)
+{
+    int fd = devmem_node(), rc;
+
+    *out = (struct hmmsvm_memory){.size = sizeof(*out), .index = index};
+    rc = ioctl(fd, HMMSVM_IOC_MEMORY, out);
+    if (rc)
+        CHECK_EQ(errno, ENODEV);
+    close(fd);
+    return !rc;
+}
+
+/** devmem_needed - a test that opens its devices in children skips where there is no memory */
+static inline void devmem_needed(void)
+{
+    const char *mode = getenv("HMMSVM_TEST_MODE");
+    struct hmmsvm_memory memory;
+
+    if (mode && !strcmp(mode, "direct"))
+        SKIP("direct mode has no mirror to test");
+    if ((!mode || !*mode) && access("/dev/hmmsvm", F_OK))
+        SKIP("there is no /dev/hmmsvm");
+    if (!devmem_memory(0, &memory))
+        SKIP("the module has no device memory here (devmem_mb, CONFIG_DEVICE_PRIVATE)");
+}
+
+/*
+ * Pages of device memory @index in use, by whomever. What freed the last ones may
+ * still be at it, so waits until it is @wanted, half a minute at most.
+ */
+static inline void devmem_used_is(unsigned index, uint64_t wanted)
+{
+    struct hmmsvm_memory memory;
+
+    for (int i = 0; i < 3000; i++) {
+        CHECK(devmem_memory(index, &memory));
+        if (memory.used_bytes == wanted * HARNESS_PAGE)
+            return;
+        usleep(10000);
+    }
+    CHECK_EQ(memory.used_bytes / HARNESS_PAGE, wanted);
+}
+
+/** devmem_child_ok - waits for a child that has to end with 0 */
+static inline void devmem_child_ok(pid_t pid)
+{
+    int status;
+
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == HARNESS_SKIP)
+        _exit(HARNESS_SKIP);
+    CHECK_EQ(status, 0);
 }
 
 /** devmem_small - a mapping of small pages, aligned to a block */
