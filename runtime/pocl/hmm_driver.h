@@ -46,7 +46,9 @@ struct hmm_printf;
  * @work_cond: there is work for helpers
  * @work:      commands for helpers, in order
  * @helpers, @idle_helpers: threads that run host commands
- * @in_flight: launches that libhmmsvm has
+ * @last_launch: the name of the last launch, see struct hmmsvm_launch
+ * @in_flight: launches that libhmmsvm has, but for
+ * @chained:   those that were given to it to come after another
  * @backlog:   launches that wait for room
  * @spare:     launches to use again
  * @printf:    printf buffers to use again
@@ -56,6 +58,7 @@ struct hmm_device {
     struct hmmsvm_device_info info;
     cl_bool available;
     atomic_bool lost;
+    _Atomic uint64_t last_launch;
     pthread_mutex_t gvar_lock;
 
     pthread_mutex_t lock;
@@ -64,6 +67,7 @@ struct hmm_device {
     unsigned helpers;
     unsigned idle_helpers;
     unsigned in_flight;
+    unsigned chained;
     struct hmm_launch *backlog_first;
     struct hmm_launch *backlog_last;
     struct hmm_launch *spare;
@@ -72,9 +76,25 @@ struct hmm_device {
 
 extern struct hmm_device hmm_device;
 
-/* An event's own data: a word to sleep on, and times measured by the device. */
+/* Whether a kernel was given to the device before the events ended that it waits for. */
+enum hmm_chain {
+    HMM_UNCHAINED,
+    HMM_CHAINING, /* a thread is about to; the event is CL_SUBMITTED from here on */
+    HMM_CHAINED,  /* it was; it ends by its completion, whatever becomes of the events */
+    HMM_REFUSED,  /* it could not be; it is run when it is ready */
+};
+
+/**
+ * struct hmm_event - an event's own data
+ * @finished: a word to sleep on
+ * @launch:   the name of its launch, once libhmmsvm has that; 0 before
+ * @chain, @dependency_failed: guarded by the event's lock
+ * @start_ns, @end_ns: times measured by the device
+ */
 struct hmm_event {
     _Atomic uint32_t finished;
+    _Atomic uint64_t launch;
+    enum hmm_chain chain;
     bool dependency_failed;
     cl_ulong start_ns;
     cl_ulong end_ns;
@@ -86,6 +106,7 @@ uint64_t hmm_now_ns(void);
 /* hmm_queue.c */
 int hmm_queue_start(struct hmm_device *d);
 void hmm_submit(_cl_command_node *node, cl_command_queue cq);
+void hmm_chain_dependants(cl_event event);
 void hmm_notify(cl_device_id device, cl_event event, cl_event finished);
 void hmm_flush(cl_device_id device, cl_command_queue cq);
 void hmm_join(cl_device_id device, cl_command_queue cq);
@@ -117,6 +138,23 @@ void hmm_kernel_release(_cl_command_node *cmd);
  * if it cannot be launched.
  */
 void hmm_kernel_launch(_cl_command_node *cmd);
+
+/**
+ * hmm_kernel_may_chain - reserves room for a launch that is to come after another
+ *
+ * Takes only the device's lock. False if there is no room or the command needs no device.
+ */
+bool hmm_kernel_may_chain(const _cl_command_node *cmd);
+
+/**
+ * hmm_kernel_chain - launches a prepared, submitted ND-range to come after another launch
+ * @after: that one's name
+ *
+ * The caller has room for it and holds a reference to the event, but no lock. Returns 0, and the
+ * event ends by hmm_kernel_complete(), even before this returns; or an error, and neither the
+ * room nor anything else is taken: the command may be launched when that one has ended.
+ */
+int hmm_kernel_chain(_cl_command_node *cmd, uint64_t after);
 
 /** hmm_kernel_complete - ends the event of a launch */
 void hmm_kernel_complete(const struct hmmsvm_completion *completion);

@@ -16,6 +16,7 @@
 #define _GNU_SOURCE
 #include "hmm_driver.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -30,8 +31,12 @@
 #include "pocl_context.h"
 #include "pocl_util.h"
 
-/* More at once only fill the ring, and whoever submits must never wait for it. */
+/*
+ * More at once only fill the ring, and whoever submits must never wait for it. Those that come
+ * after another do not count among the others: a long chain leaves them their room.
+ */
 #define MAX_IN_FLIGHT 32
+#define MAX_CHAINED   128
 
 /* One that had more than this is not kept for further use. */
 #define KEEP_ARGS 64
@@ -50,6 +55,7 @@ struct hmm_printf {
 
 /**
  * struct hmm_launch - an ND-range on its way
+ * @chained: whether it was given to the device to come after another
  * @room:   how many arguments there is room for
  * @args:   pointers to the arguments
  * @values: the arguments that the driver made: pointers and samplers
@@ -62,6 +68,7 @@ struct hmm_launch {
     struct hmm_printf *printf;
     struct pocl_context pc;
     struct hmmsvm_launch desc;
+    bool chained;
     unsigned room;
     void **args;
     void **values;
@@ -287,12 +294,33 @@ static void launch_end(struct hmm_launch *l, cl_int status)
         pocl_update_event_failed(status, __func__, __LINE__, event, "NDRange Kernel        ");
 }
 
-/* Gives a launch to libhmmsvm, which has room for it. */
+/*
+ * Gives a launch to libhmmsvm. From there on it may end at any time, so the caller holds a reference
+ * to its event.
+ */
+static int launch_pass_on(struct hmm_launch *l, struct hmm_event *data)
+{
+    struct hmm_device *d = &hmm_device;
+    uint64_t id = atomic_fetch_add_explicit(&d->last_launch, 1, memory_order_relaxed) + 1;
+
+    l->desc.id = id;
+    int err = hmmsvm_submit(d->svm, &l->desc);
+    if (err == 0)
+        atomic_store_explicit(&data->launch, id, memory_order_release);
+    return err;
+}
+
+/* Launches what libhmmsvm has room for, and what waits for just that. */
 static void launch_submit(struct hmm_launch *l)
 {
     struct hmm_device *d = &hmm_device;
+    cl_event event = l->cmd->sync.event.event;
 
-    int err = hmmsvm_submit(d->svm, &l->desc);
+    POname(clRetainEvent)(event);
+    int err = launch_pass_on(l, event->data);
+    if (err == 0)
+        hmm_chain_dependants(event);
+    POname(clReleaseEvent)(event);
     if (err == 0)
         return;
     pthread_mutex_lock(&d->lock);
@@ -302,30 +330,20 @@ static void launch_submit(struct hmm_launch *l)
     launch_end(l, CL_OUT_OF_RESOURCES);
 }
 
-void hmm_kernel_launch(_cl_command_node *cmd)
+/* Makes the launch of a prepared command, or NULL if there is no memory. */
+static struct hmm_launch *launch_new(_cl_command_node *cmd)
 {
     struct hmm_device *d = &hmm_device;
-    cl_event event = cmd->sync.event.event;
     cl_kernel kernel = cmd->command.run.kernel;
     cl_program program = kernel->program;
     const struct pocl_context *pc = &cmd->command.run.pc;
 
-    if (pc->num_groups[0] == 0 || pc->num_groups[1] == 0 || pc->num_groups[2] == 0) {
-        hmm_kernel_release(cmd);
-        pocl_update_event_running(event);
-        POCL_UPDATE_EVENT_COMPLETE_MSG(event, "NDRange Kernel        ");
-        return;
-    }
-
     struct hmm_launch *l = launch_get(d, kernel->meta->num_args + kernel->meta->num_locals);
     if (l == NULL || (l->printf = printf_get(d, cmd->device->printf_buffer_size)) == NULL
         || (l->cmd = cmd, launch_set_args(l, cmd)) != 0) {
-        hmm_message("kernel \"%s\" cannot be run: out of memory", kernel->name);
         if (l != NULL)
             launch_put(d, l);
-        hmm_kernel_release(cmd);
-        pocl_update_event_failed(CL_OUT_OF_HOST_MEMORY, __func__, __LINE__, event, NULL);
-        return;
+        return NULL;
     }
 
     l->pc = *pc;
@@ -348,7 +366,39 @@ void hmm_kernel_launch(_cl_command_node *cmd)
     l->desc.printf_pos = l->printf->positions;
     l->desc.printf_size = cmd->device->printf_buffer_size;
     l->desc.flags = launch_flags(cmd->device, program);
+    l->desc.after = 0;
     l->desc.user = l;
+    l->chained = false;
+    return l;
+}
+
+static bool has_groups(const _cl_command_node *cmd)
+{
+    const struct pocl_context *pc = &cmd->command.run.pc;
+
+    return pc->num_groups[0] != 0 && pc->num_groups[1] != 0 && pc->num_groups[2] != 0;
+}
+
+void hmm_kernel_launch(_cl_command_node *cmd)
+{
+    struct hmm_device *d = &hmm_device;
+    cl_event event = cmd->sync.event.event;
+
+    if (!has_groups(cmd)) {
+        hmm_kernel_release(cmd);
+        pocl_update_event_running(event);
+        POCL_UPDATE_EVENT_COMPLETE_MSG(event, "NDRange Kernel        ");
+        return;
+    }
+
+    struct hmm_launch *l = launch_new(cmd);
+    if (l == NULL) {
+        hmm_message("kernel \"%s\" cannot be run: out of memory",
+                    cmd->command.run.kernel->name);
+        hmm_kernel_release(cmd);
+        pocl_update_event_failed(CL_OUT_OF_HOST_MEMORY, __func__, __LINE__, event, NULL);
+        return;
+    }
 
     pocl_update_event_running(event);
 
@@ -367,6 +417,40 @@ void hmm_kernel_launch(_cl_command_node *cmd)
     pthread_mutex_unlock(&d->lock);
     if (room)
         launch_submit(l);
+}
+
+bool hmm_kernel_may_chain(const _cl_command_node *cmd)
+{
+    struct hmm_device *d = &hmm_device;
+
+    if (!has_groups(cmd))
+        return false;
+    pthread_mutex_lock(&d->lock);
+    bool room = d->chained < MAX_CHAINED;
+    if (room)
+        d->chained++;
+    pthread_mutex_unlock(&d->lock);
+    return room;
+}
+
+int hmm_kernel_chain(_cl_command_node *cmd, uint64_t after)
+{
+    struct hmm_device *d = &hmm_device;
+    struct hmm_launch *l = launch_new(cmd);
+    int err = -ENOMEM;
+
+    if (l != NULL) {
+        l->desc.after = after;
+        l->chained = true;
+        err = launch_pass_on(l, cmd->sync.event.event->data);
+        if (err == 0)
+            return 0;
+        launch_put(d, l);
+    }
+    pthread_mutex_lock(&d->lock);
+    d->chained--;
+    pthread_mutex_unlock(&d->lock);
+    return err;
 }
 
 /* Says on stderr what a kernel did wrong. */
@@ -405,13 +489,16 @@ void hmm_kernel_complete(const struct hmmsvm_completion *c)
 {
     struct hmm_device *d = &hmm_device;
     struct hmm_launch *l = c->user;
-    struct hmm_event *event = l->cmd->sync.event.event->data;
+    cl_event event = l->cmd->sync.event.event;
+    struct hmm_event *data = event->data;
+    struct hmm_launch *next = NULL;
     cl_int status = CL_COMPLETE;
 
     /* what waits goes first: the device need not be idle while this one ends */
     pthread_mutex_lock(&d->lock);
-    struct hmm_launch *next = d->backlog_first;
-    if (next != NULL)
+    if (l->chained)
+        d->chained--;
+    else if ((next = d->backlog_first) != NULL)
         d->backlog_first = next->next;
     else
         d->in_flight--;
@@ -419,9 +506,18 @@ void hmm_kernel_complete(const struct hmmsvm_completion *c)
     if (next != NULL)
         launch_submit(next);
 
-    event->start_ns = c->start_ns;
-    event->end_ns = c->end_ns;
-    if (c->status != HMMSVM_OK) {
+    if (l->chained && c->status != HMMSVM_CANCELLED) {
+        /* whoever launched it may not have come to that yet */
+        POCL_LOCK_OBJ(event);
+        if (event->status == CL_SUBMITTED)
+            pocl_update_event_running_unlocked(event);
+        POCL_UNLOCK_OBJ(event);
+    }
+    data->start_ns = c->start_ns;
+    data->end_ns = c->end_ns;
+    if (c->status == HMMSVM_CANCELLED) {
+        status = CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
+    } else if (c->status != HMMSVM_OK) {
         report(l->desc.name, c);
         status = c->status == HMMSVM_FAILED ? CL_FAILED : CL_OUT_OF_RESOURCES;
     }

@@ -12,6 +12,12 @@
  * from within pocl's notification, where events are locked, but put into this
  * thread's list, which whoever started the first one then works off.
  *
+ * A kernel that waits only for kernels that the device has already is given to
+ * it, too, to come after them: a chain of kernels then runs without the host
+ * between one and the next. That is tried when such a kernel is enqueued, and
+ * when another that it waits for was launched. If it cannot be, for whatever
+ * reason, it stays where it is until it is ready.
+ *
  * The completion thread takes what the device has finished.
  *
  * Locking: pocl calls hmm_submit() and hmm_notify() with events locked, see
@@ -56,13 +62,17 @@ static __thread struct {
  */
 static struct hmm_event *event_data(cl_event event)
 {
-    if (event->data == NULL)
-        event->data = calloc(1, sizeof(struct hmm_event));
-    if (event->data == NULL) {
+    struct hmm_event *data = event->data;
+
+    if (data != NULL)
+        return data;
+    data = calloc(1, sizeof(*data));
+    if (data == NULL) {
         hmm_message("out of memory for an event");
         abort(); /* nobody could be told how its command ended */
     }
-    return event->data;
+    __atomic_store_n(&event->data, data, __ATOMIC_RELEASE); /* chain_after() looks unlocked */
+    return data;
 }
 
 static long futex(_Atomic uint32_t *word, int op, uint32_t value)
@@ -243,6 +253,138 @@ static void run_ready(_cl_command_node *node)
     ready.active = false;
 }
 
+/*
+ * The launch that a kernel can be given to the device to come after: its end is also the end of all
+ * that the kernel waits for. 0 if there is none. The event is locked, so its wait list stays, and
+ * what is in there lives.
+ */
+static uint64_t chain_after(cl_event event)
+{
+    const _cl_command_node *node = event->command;
+    cl_command_queue queue = NULL;
+    uint64_t after = 0;
+    event_node *item;
+
+    if (node->type != CL_COMMAND_NDRANGE_KERNEL || is_host_kernel(node) || hmm_device.lost)
+        return 0;
+    LL_FOREACH (event->wait_list, item) {
+        cl_event e = item->event;
+
+        if (e->queue == NULL || e->queue->device->ops->notify != hmm_notify)
+            return 0;
+        /* of several, the last: in an in-order queue, the others end and fail before it */
+        if (queue != NULL
+            && (e->queue != queue || (queue->properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)))
+            return 0;
+        queue = e->queue;
+        struct hmm_event *data = __atomic_load_n(&e->data, __ATOMIC_ACQUIRE);
+        uint64_t launch = data == NULL ? 0
+                                       : atomic_load_explicit(&data->launch, memory_order_acquire);
+        if (launch == 0)
+            return 0;
+        if (launch > after)
+            after = launch;
+    }
+    return after;
+}
+
+/*
+ * Gives a READY kernel that waits to the device. Called with its event locked, returns with it
+ * unlocked; the caller holds a reference. The device's library is called with nothing locked: it
+ * may have to wait for what only the completion thread can do. Returns whether it was launched; if
+ * not, it stays pending, or was run here if it has got ready meanwhile.
+ */
+static bool chain(cl_event event)
+{
+    _cl_command_node *node = event->command;
+    struct hmm_event *data = event->data;
+    uint64_t after = chain_after(event);
+
+    if (after == 0 || !hmm_kernel_may_chain(node)) {
+        POCL_UNLOCK_OBJ(event);
+        return false;
+    }
+    data->chain = HMM_CHAINING;
+    pocl_update_event_submitted(event);
+    POCL_UNLOCK_OBJ(event);
+
+    int err = hmm_kernel_chain(node, after);
+
+    POCL_LOCK_OBJ(event);
+    if (err == 0) {
+        data->chain = HMM_CHAINED;
+        if (event->status == CL_SUBMITTED && !data->dependency_failed
+            && pocl_command_is_ready(event))
+            pocl_update_event_running_unlocked(event);
+        POCL_UNLOCK_OBJ(event);
+        return true;
+    }
+
+    bool failed = data->dependency_failed;
+    bool is_ready = pocl_command_is_ready(event);
+    data->chain = is_ready ? HMM_UNCHAINED : HMM_REFUSED;
+    POCL_UNLOCK_OBJ(event);
+    if (failed)
+        fail_command(node, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    else if (is_ready)
+        run_ready(node);
+    return false;
+}
+
+/* A kernel that waits for @event and that may be tried to chain: locked, and with a reference. */
+static cl_event lock_dependant(cl_event event)
+{
+    event_node *item;
+
+    POCL_LOCK_OBJ(event);
+    LL_FOREACH (event->notify_list, item) {
+        cl_event e = item->event;
+        struct hmm_event *data;
+
+        if (e->queue == NULL || e->queue->device->ops->notify != hmm_notify)
+            continue;
+        POCL_LOCK_OBJ(e);
+        data = e->data;
+        if (e->status == CL_QUEUED && data != NULL && !data->dependency_failed
+            && e->command->state == POCL_COMMAND_READY && chain_after(e) != 0) {
+            POCL_RETAIN_OBJECT_UNLOCKED(e);
+            POCL_UNLOCK_OBJ(event);
+            return e;
+        }
+        POCL_UNLOCK_OBJ(e);
+    }
+    POCL_UNLOCK_OBJ(event);
+    return NULL;
+}
+
+/**
+ * hmm_chain_dependants - gives the device what waits for a kernel that was launched
+ *
+ * And what waits for that, and so on. Nothing is locked; the caller holds a
+ * reference to the event.
+ */
+void hmm_chain_dependants(cl_event event)
+{
+    cl_event todo[64]; /* launched; what waits for them was not looked at */
+    unsigned count = 0;
+
+    POname(clRetainEvent)(event);
+    for (;;) {
+        cl_event waiting = lock_dependant(event);
+
+        if (waiting != NULL && chain(waiting) && count < sizeof(todo) / sizeof(todo[0])) {
+            todo[count++] = waiting;
+            continue;
+        }
+        if (waiting != NULL)
+            POname(clReleaseEvent)(waiting);
+        POname(clReleaseEvent)(event);
+        if (count == 0)
+            return;
+        event = todo[--count];
+    }
+}
+
 static void *completion_main(void *arg)
 {
     struct hmm_device *d = arg;
@@ -315,7 +457,10 @@ void hmm_submit(_cl_command_node *node, cl_command_queue cq)
         return;
     }
     if (!pocl_command_is_ready(event)) {
-        POCL_UNLOCK_OBJ(event);
+        POCL_RETAIN_OBJECT_UNLOCKED(event);
+        if (chain(event))
+            hmm_chain_dependants(event);
+        POname(clReleaseEvent)(event);
         return;
     }
     pocl_update_event_submitted(event);
@@ -338,7 +483,8 @@ void hmm_notify(cl_device_id device, cl_event event, cl_event finished)
         return; /* it is being failed, maybe by another thread */
     if (finished->status < CL_COMPLETE) {
         data->dependency_failed = true;
-        if (node->state != POCL_COMMAND_READY)
+        if (node->state != POCL_COMMAND_READY || data->chain == HMM_CHAINING
+            || data->chain == HMM_CHAINED)
             return;
         /* what fails here takes the queue's lock, which goes first */
         pocl_unlock_events_inorder(event, finished);
@@ -347,10 +493,23 @@ void hmm_notify(cl_device_id device, cl_event event, cl_event finished)
         return;
     }
 
-    if (node->state != POCL_COMMAND_READY || !pocl_command_is_ready(event)
-        || event->status != CL_QUEUED)
+    if (node->state != POCL_COMMAND_READY || !pocl_command_is_ready(event))
         return;
-    pocl_update_event_submitted(event);
+    switch (data->chain) {
+    case HMM_CHAINING:
+        return; /* that thread will see it */
+    case HMM_CHAINED:
+        if (event->status == CL_SUBMITTED)
+            pocl_update_event_running_unlocked(event);
+        return;
+    case HMM_REFUSED:
+        data->chain = HMM_UNCHAINED;
+        break;
+    case HMM_UNCHAINED:
+        if (event->status != CL_QUEUED)
+            return;
+        pocl_update_event_submitted(event);
+    }
 
     if (ready.active)
         DL_APPEND(ready.list, node);

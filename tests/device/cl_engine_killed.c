@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cl_engine_killed.c - the engine is killed while a kernel runs: the kernel's
- * event fails, a message says so, memory keeps what was written, and the next
- * kernel runs in a new engine. Kernel mode: direct mode has no engine.
+ * event fails, what was to come after it does not run, a message says so, memory
+ * keeps what was written, and the next kernel runs in a new engine. Kernel mode: direct mode has no engine.
  */
 #include "cl_harness.h"
 
@@ -56,7 +56,7 @@ int main(void)
     static struct {
         atomic_int started, stop;
     } shared;
-    cl_event event;
+    cl_event event, after[5];
     cl_int err;
     int a[100];
 
@@ -75,7 +75,10 @@ int main(void)
     pid_t last = 0;
     for (int round = 0; round < 2; round++) {
         atomic_store(&shared.started, 0);
+        memset(a, -1, sizeof(a));
         cl_run(cl_queue, stay, 1, 1, &event);
+        for (int i = 0; i < 5; i++)
+            cl_run(cl_queue, good, 100, 10, &after[i]);
         CL(clFlush(cl_queue));
         while (atomic_load(&shared.started) == 0)
             usleep(1000);
@@ -87,8 +90,12 @@ int main(void)
         EQ(clWaitForEvents(1, &event), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
         EQ(cl_status(event), CL_OUT_OF_RESOURCES);
         EQ(shared.started, 1);
+        EQ(clWaitForEvents(5, after), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+        for (int i = 0; i < 5; i++)
+            EQ(cl_status(after[i]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+        for (int i = 0; i < 100; i++)
+            EQ(a[i], -1);
 
-        memset(a, -1, sizeof(a));
         cl_run(cl_queue, good, 100, 10, &event);
         CL(clWaitForEvents(1, &event));
         for (int i = 0; i < 100; i++)
