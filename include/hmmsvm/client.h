@@ -223,8 +223,9 @@ struct hmmsvm_completion {
  * Decides the mode, in kernel mode reserves the window, makes the context and
  * starts the engine, and starts the workers. Returns 0, -EINVAL (a value that
  * is out of range, in @params or the environment), -ENOENT (no node, no
- * engine program), -EACCES, -EPROTO (the module speaks another ABI), -ENOMEM,
- * -ENOTSUP (what the kernel cannot do), or what else the system said.
+ * engine program), -EACCES, -ENOTTY (the node is no character device), -EPROTO
+ * (the module speaks another ABI), -ENOMEM, -ENOTSUP (what the kernel cannot
+ * do), or what else the system said.
  */
 HMMSVM_API int hmmsvm_device_open(const struct hmmsvm_open_params *params,
                                   struct hmmsvm_device **out);

@@ -21,6 +21,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 
@@ -148,10 +149,29 @@ static bool device_open_failed(int err, const char *node, char *text, size_t siz
         snprintf(text, size, "%s has no driver behind it (is the module loaded? "
                  "sudo modprobe hmmsvm)", node);
         return true;
+    case EISDIR:
+    case ENOTTY:
+        snprintf(text, size, "%s is not a character device, so nothing of the module's (ls -l %s "
+                 "shows what it is)", node, node);
+        return true;
     default:
         snprintf(text, size, "cannot open %s: %s", node, strerror(err));
         return false;
     }
+}
+
+/* Opens the node; a negative errno value if there is none, -ENOTTY if it is something else. */
+static int device_open_node(const char *node)
+{
+    int fd = open(node, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0)
+        return -errno;
+    if (!fstat(fd, &st) && S_ISCHR(st.st_mode))
+        return fd;
+    close(fd);
+    return -ENOTTY;
 }
 
 /* Asks the module what it is; 0 if it is what this library needs. */
@@ -336,6 +356,7 @@ static int device_decide(struct hmmsvm_device *dev)
     const struct config *config = &dev->config;
     char text[sizeof(dev->reason) - 16];
     bool without;
+    int err;
 
     dev->mode = HMMSVM_MODE_DIRECT;
     if (config->mode == HMMSVM_MODE_DIRECT) {
@@ -346,14 +367,15 @@ static int device_decide(struct hmmsvm_device *dev)
         return error_set(-EINVAL, "HMMSVM_DEVICE has %zu characters, at most %zu are allowed",
                          strlen(config->node), sizeof(dev->node) - 1);
     strcpy(dev->node, config->node);
-    dev->fd = open(dev->node, O_RDWR | O_CLOEXEC);
-    if (dev->fd >= 0) {
+    err = device_open_node(dev->node);
+    if (err >= 0) {
+        dev->fd = err;
         dev->mode = HMMSVM_MODE_KERNEL;
         return 0;
     }
-    without = device_open_failed(errno, dev->node, text, sizeof(text));
+    without = device_open_failed(-err, dev->node, text, sizeof(text));
     if (config->mode == HMMSVM_MODE_KERNEL || !without)
-        return error_set(-errno, "%s%s", text, config->mode != HMMSVM_MODE_KERNEL ?
+        return error_set(err == -EISDIR ? -ENOTTY : err, "%s%s", text, config->mode != HMMSVM_MODE_KERNEL ?
                          "; HMMSVM_MODE=direct does without it" :
                          "; kernel mode was asked for, hmmsvm run --guest has it everywhere");
     snprintf(dev->reason, sizeof(dev->reason), "direct: %s", text);

@@ -218,6 +218,42 @@ static void direct_as_it_may_not_be_opened(void **state)
 
 /* ---- kernel mode that cannot be ---- */
 
+/* A file or folder by the node's name, say of a container that bind-mounts what is not there. */
+static void direct_as_the_node_is_no_device(void **state)
+{
+    char folder[] = "/tmp/hmmsvm-mode.XXXXXX", file[64], fifo[64], reason[256];
+    const char *const nodes[] = {folder, file, fifo};
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof(file), "%s/file", folder);
+    snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+    fd = open(file, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    for (size_t i = 0; i < 3; i++) {
+        int files = open_files();
+
+        unsetenv("HMMSVM_MODE");
+        setenv("HMMSVM_DEVICE", nodes[i], 1);
+        snprintf(reason, sizeof(reason), "direct: %s is not a character device, so nothing of the "
+                 "module's (ls -l %s shows what it is)", nodes[i], nodes[i]);
+        direct_is_chosen(reason);
+        assert_int_equal(open_files(), files);
+
+        setenv("HMMSVM_MODE", "kernel", 1);
+        open_fails(-ENOTTY);
+        assert_error_says(nodes[i]);
+        assert_error_says("is not a character device");
+        assert_error_says("kernel mode was asked for");
+    }
+    unlink(file);
+    unlink(fifo);
+    rmdir(folder);
+}
+
 static void no_silent_direct_when_kernel_was_asked(void **state)
 {
     (void)state;
@@ -459,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(direct_by_the_program, setup),
         cmocka_unit_test_setup(direct_as_there_is_no_node, setup),
         cmocka_unit_test_setup(direct_as_it_may_not_be_opened, setup),
+        cmocka_unit_test_setup(direct_as_the_node_is_no_device, setup),
         cmocka_unit_test_setup(no_silent_direct_when_kernel_was_asked, setup),
         cmocka_unit_test_setup(a_node_that_fails_strangely_is_an_error, setup),
         cmocka_unit_test_setup(a_node_that_is_none, setup),
