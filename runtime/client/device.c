@@ -375,7 +375,8 @@ static int device_decide(struct hmmsvm_device *dev)
     }
     without = device_open_failed(-err, dev->node, text, sizeof(text));
     if (config->mode == HMMSVM_MODE_KERNEL || !without)
-        return error_set(err == -EISDIR ? -ENOTTY : err, "%s%s", text, config->mode != HMMSVM_MODE_KERNEL ?
+        return error_set(err == -EISDIR ? -ENOTTY : err, "%s%s", text,
+                         config->mode != HMMSVM_MODE_KERNEL ?
                          "; HMMSVM_MODE=direct does without it" :
                          "; kernel mode was asked for, hmmsvm run --guest has it everywhere");
     snprintf(dev->reason, sizeof(dev->reason), "direct: %s", text);
