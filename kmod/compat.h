@@ -25,6 +25,12 @@
 #define hmmsvm_workqueue	system_unbound_wq
 #endif
 
+/*
+ * A page that is in the swap cache, too, may be migrated to a device. Before, the core
+ * takes it out of the swap cache and then writes the new one into it (seen in 6.12).
+ */
+#define HMMSVM_SWAP_CACHE_MIGRATES	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
 /* Typed allocation, since 7.0. */
 #ifndef kmalloc_obj
 #define kmalloc_obj(obj, gfp)	kmalloc(sizeof(obj), gfp)

@@ -356,7 +356,8 @@ static bool page_may_move(struct page *page)
 {
 	struct folio *folio = page_folio(page);
 
-	return folio_test_anon(folio) && !folio_test_ksm(folio);
+	return folio_test_anon(folio) && !folio_test_ksm(folio) &&
+	       (HMMSVM_SWAP_CACHE_MIGRATES || !folio_test_swapcache(folio));
 }
 
 static unsigned int to_device_small(struct hmmsvm_context *ctx, struct hmmsvm_block *block,

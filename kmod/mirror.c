@@ -673,6 +673,7 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 {
 	struct hmmsvm_context *ctx = f->ctx;
 	struct mm_struct *mm = ctx->app_mm;
+	unsigned int flags = FAULT_FLAG_REMOTE;
 	bool unlocked = false;
 	vm_fault_t ret;
 	int err;
@@ -697,13 +698,16 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	}
 
 	hmmsvm_count(ctx, app_faults);
-	err = fixup_user_fault(mm, f->addr, FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
-			       &unlocked);
+	if (f->write)
+		flags |= FAULT_FLAG_WRITE;
+	/* A write takes a page that comes from swap out of the swap cache. */
+	if (!HMMSVM_SWAP_CACHE_MIGRATES && f->decision.action == HMMSVM_ACTION_TO_DEVICE &&
+	    vma_lookup(mm, f->addr)->vm_flags & VM_WRITE)
+		flags |= FAULT_FLAG_WRITE;
+	err = fixup_user_fault(mm, f->addr, flags, &unlocked);
 	/* A device page only comes back with the first one, and is copied with the second. */
 	if (!err && f->dpage)
-		err = fixup_user_fault(mm, f->addr,
-				       FAULT_FLAG_REMOTE | (f->write ? FAULT_FLAG_WRITE : 0),
-				       &unlocked);
+		err = fixup_user_fault(mm, f->addr, flags, &unlocked);
 	if (!err && !mirror_has_page(ctx, f->range, f->addr))
 		err = -EFAULT;
 	if (err == -EINTR)
