@@ -134,6 +134,12 @@ static inline void devmem_child_ok(pid_t pid)
     CHECK_EQ(status, 0);
 }
 
+/** devmem_settle - pages that some CPU still holds to put them on a list are let go of */
+static inline void devmem_settle(void)
+{
+    memory_put("/proc/sys/vm/drop_caches", "1");
+}
+
 /** devmem_small - a mapping of small pages, aligned to a block */
 static inline void *devmem_small(unsigned blocks)
 {

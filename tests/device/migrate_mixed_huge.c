@@ -38,6 +38,7 @@ int main(void)
     for (unsigned i = 0; i < PAGES; i += 37)
         CHECK_EQ(agent_read(&a, &p[i * 512 + i % 512]), 100 + i);
     /* It goes over again, next to what is there. */
+    devmem_settle();
     DEVMEM_REQUEST(&h, p + 256 * 512, DEVMEM_BLOCK, DEVMEM_TO_DEVICE, 0, DEVMEM_BLOCK_PAGES, 0, 0);
     DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, 0, PAGES, 0);
 
@@ -56,8 +57,10 @@ int main(void)
     CHECK_EQ(memory_smaps(p, "AnonHugePages"), DEVMEM_BLOCK >> 10);
     DEVMEM_REQUEST(&h, p + 5 * 512, 3 * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, 3, 0, 0);
     CHECK_EQ(devmem_resident(&h), 3);
+    devmem_settle();
     for (unsigned i = 0; i < 512; i++)
         CHECK_EQ(agent_read(&a, &p[i * 512 + i]), 100 + i);
+    devmem_settle();
     DEVMEM_REQUEST(&h, p, DEVMEM_BLOCK, DEVMEM_TO_DEVICE, 0, 509, 3, 0);
     devmem_check(p, DEVMEM_BLOCK_PAGES, 100);
 

@@ -43,10 +43,13 @@ int main(void)
     CHECK_EQ(agent_sum_pages(&a, p, PAGES), PAGES * 100 + PAGES * (PAGES - 1) / 2);
     s = harness_delta(&h);
     CHECK_GE(s.app_faults, 1);
-    CHECK_GE(s.pages_to_device, PAGES / 2);
+    /* Before 7.0 what is still in the swap cache cannot go. */
+    if (h.info.kernel.features & HMMSVM_FEATURE_HUGE_PAGES)
+        CHECK_GE(s.pages_to_device, PAGES / 2);
     CHECK_EQ(s.failed_faults, 0);
     agent_fill_pages(&a, p, 500, PAGES);
-    CHECK_GE(devmem_resident(&h), PAGES / 2);
+    if (h.info.kernel.features & HMMSVM_FEATURE_HUGE_PAGES)
+        CHECK_GE(devmem_resident(&h), PAGES / 2);
 
     /* Back, out again, and home by the CPU. */
     devmem_move(&h, p, DEVMEM_BLOCK, DEVMEM_TO_SYSTEM);
