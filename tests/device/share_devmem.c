@@ -52,7 +52,8 @@ static void app(unsigned self, uint32_t *both, uint64_t pages)
         harness_run_ok(&h, sweep, w, 1);
         s = harness_delta(&h);
         CHECK_EQ(s.policy_errors + s.failed_faults + s.failed_no_system_memory, 0);
-        if (policy < 2) {
+        /* Before 7.0 huge pages behind small entries, left from a round before, stay. */
+        if (policy < 2 && h.info.kernel.features & HMMSVM_FEATURE_HUGE_PAGES) {
             CHECK_GE(s.pages_to_device, pages / 4);
             CHECK_GE(s.pages_to_system_evicted, 1);
         }
