@@ -692,6 +692,15 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 				       &end);
 	start = max(start, vmf->vma->vm_start);
 	end = min(end, vmf->vma->vm_end);
+	if (folio_test_large(page_folio(vmf->page)) && !hmmsvm_fault_is_huge(vmf)) {
+		/*
+		 * Small entries of a huge page: the core splits it, and then takes its
+		 * first page for the one that the fault has locked (seen in 7.3). The
+		 * next fault finds small pages.
+		 */
+		start = addr;
+		end = addr + PAGE_SIZE;
+	}
 
 	work = end - start > PAGE_SIZE ? kmalloc_obj(*work, GFP_KERNEL) : NULL;
 	if (work) {
