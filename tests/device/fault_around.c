@@ -25,7 +25,8 @@ static void with(unsigned around)
     CHECK_EQ(s.device_faults, PAGES / around);
     CHECK_EQ(s.pages_mirrored, PAGES);
     CHECK_EQ(s.pages_writable, 0);
-    CHECK_EQ(s.app_faults, s.retries);
+    /* Every page is present: the walk is only ever repeated for a move under it. */
+    CHECK_LE(s.app_faults, s.retries);
 
     /* Writing makes the neighbours writable too. */
     harness_mark(&h);
