@@ -46,6 +46,11 @@ enum hmmsvm_mode {
  * @workers:      worker threads, that is compute units; 0 takes
  *                HMMSVM_COMPUTE_UNITS and then one for each CPU this process
  *                may run on. At most HMMSVM_MAX_WORKERS.
+ * @resident:     how many work-groups may be under way at once while they wait
+ *                for each other or for the host; 0 takes
+ *                HMMSVM_RESIDENT_GROUPS and then 2048. With @workers or fewer
+ *                groups may wait for earlier ones and the host only. At most
+ *                HMMSVM_MAX_RESIDENT.
  * @local_size:   bytes of local memory of a worker; 0 takes 1 MiB
  * @stack_size:   bytes of a worker's stack, which holds all work-items of a
  *                group; 0 takes 16 MiB
@@ -55,18 +60,24 @@ enum hmmsvm_mode {
 struct hmmsvm_open_params {
     enum hmmsvm_mode mode;
     unsigned workers;
+    unsigned resident;
     size_t local_size;
     size_t stack_size;
     unsigned fault_around;
 };
 
-#define HMMSVM_MAX_WORKERS 1024
+#define HMMSVM_MAX_WORKERS  1024
+#define HMMSVM_MAX_RESIDENT 4096
 
 /**
  * struct hmmsvm_device_info - what a device is
  * @mode:       HMMSVM_MODE_KERNEL or HMMSVM_MODE_DIRECT
  * @reason:     why that mode, one line for people
  * @workers:    worker threads
+ * @resident:   how many work-groups can be under way at once: there are more
+ *              worker threads than @workers while groups wait for each other,
+ *              but never more than this
+ * @extra:      how many more there are by now; they sleep when not needed
  * @engine_pid: process id of the engine; in direct mode this process's own
  * @local_size: bytes of local memory of a worker
  * @stack_size: bytes of a worker's stack
@@ -81,6 +92,8 @@ struct hmmsvm_device_info {
     enum hmmsvm_mode mode;
     const char *reason;
     unsigned workers;
+    unsigned resident;
+    unsigned extra;
     int engine_pid;
     size_t local_size;
     size_t stack_size;
@@ -97,7 +110,7 @@ struct hmmsvm_device_info {
  *
  * This is the entry point pocl's work-group functions have. It runs in
  * another process in kernel mode: it must not call into the C library, use
- * thread-local variables or make system calls.
+ * thread-local variables or make system calls other than sched_yield(2).
  */
 typedef void (*hmmsvm_workgroup_fn)(uint8_t *args, uint8_t *ctx, unsigned long x,
                                     unsigned long y, unsigned long z);
@@ -131,12 +144,16 @@ struct hmmsvm_local {
  *               HMMSVM_MAX_CTX bytes
  * @ctx_failed:  offset in the block of a uint32_t that @fn sets to not 0 when
  *               it failed; HMMSVM_NO_FIELD if there is none
+ * @ctx_waiting: offset in the block of a uint32_t that @fn changes now and then
+ *               while it waits for another group or the host, so that others
+ *               may be started in its stead at once; HMMSVM_NO_FIELD if there
+ *               is none: that is then noticed only after a second
  * @ctx_printf, @ctx_printf_pos: offsets of two pointers in the block which
  *               each worker sets to its own part of @printf_buf and
  *               @printf_pos; HMMSVM_NO_FIELD if there are none
  * @printf_buf, @printf_pos, @printf_size: for worker w, bytes from
  *               printf_buf + w * printf_size on and its position
- *               printf_pos[w]; room for as many as the device has workers
+ *               printf_pos[w]; room for hmmsvm_device_info.resident
  * @flags:       HMMSVM_LAUNCH_* bits
  * @id:          a name by which later launches can refer to this one: unique
  *               among the launches whose completion was not taken; 0 for none
@@ -160,6 +177,7 @@ struct hmmsvm_launch {
     const void *ctx;
     uint32_t ctx_size;
     uint32_t ctx_failed;
+    uint32_t ctx_waiting;
     uint32_t ctx_printf;
     uint32_t ctx_printf_pos;
     uint8_t *printf_buf;
@@ -194,6 +212,8 @@ enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
  *            HMMSVM_BAD_ADDRESS
  * @signal:   the signal the engine caught, where @status is
  *            HMMSVM_BAD_ADDRESS or HMMSVM_CRASHED
+ * @workers:  how many workers there were: the parts of hmmsvm_launch.printf_buf
+ *            from this one on are as they were
  * @address:  the address that was touched (UINT64_MAX: one that is no address
  *            at all, of which the processor does not say more), or that of the
  *            instruction if @status is HMMSVM_CRASHED
@@ -208,7 +228,7 @@ struct hmmsvm_completion {
     uint32_t status;
     uint32_t access;
     int32_t signal;
-    uint32_t reserved;
+    uint32_t workers;
     uint64_t address;
     uint64_t group[3];
     uint64_t groups_run;

@@ -108,6 +108,7 @@ static double touch_by_device(void *p, bool write)
         .args = args,
         .nargs = 1,
         .ctx_failed = HMMSVM_NO_FIELD,
+        .ctx_waiting = HMMSVM_NO_FIELD,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
     };

@@ -122,6 +122,7 @@ static int child_device(struct hello *hello)
         .args = args,
         .nargs = 1,
         .ctx_failed = HMMSVM_NO_FIELD,
+        .ctx_waiting = HMMSVM_NO_FIELD,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
     };

@@ -139,8 +139,9 @@ static bool info_mode(void)
     }
     hmmsvm_device_info(device, &info);
     row("mode", "%s", info.reason); /* it begins with the name of the mode */
-    row("workers", "%u, with %zu KiB of stack and %zu KiB of local memory each", info.workers,
-        info.stack_size / 1024, info.local_size / 1024);
+    row("workers", "%u (up to %u while groups wait for each other), with %zu KiB of stack and %zu "
+        "KiB of local memory each", info.workers, info.resident, info.stack_size / 1024,
+        info.local_size / 1024);
     hmmsvm_device_close(device);
     return true;
 }

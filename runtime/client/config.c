@@ -183,6 +183,18 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
         config->workers = cpus;
     config->spin = cpus > 1;
 
+    if (params->resident > HMMSVM_MAX_RESIDENT)
+        return error_set(-EINVAL, "resident is %u: it has to be at most %u", params->resident,
+                         HMMSVM_MAX_RESIDENT);
+    config->resident = DEFAULT_RESIDENT;
+    err = config_number("HMMSVM_RESIDENT_GROUPS", 1, HMMSVM_MAX_RESIDENT, &config->resident);
+    if (err)
+        return err;
+    if (params->resident)
+        config->resident = params->resident;
+    if (config->resident < config->workers)
+        config->resident = config->workers;
+
     if (params->fault_around & (params->fault_around - 1) || params->fault_around > 512)
         return error_set(-EINVAL, "fault_around is %u: it has to be a power of two from 1 to 512",
                          params->fault_around);

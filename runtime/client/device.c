@@ -201,8 +201,8 @@ static int device_check_version(struct hmmsvm_device *dev)
 /* Reserves the addresses that the engine is to have for itself. */
 static int device_reserve_window(struct hmmsvm_device *dev)
 {
-    uint64_t need = (uint64_t)dev->config.workers *
-                        (dev->config.stack_size + dev->config.local_size + (1u << 18)) + WINDOW_MIN;
+    const uint64_t each = dev->config.stack_size + dev->config.local_size + (1u << 18);
+    const uint64_t need = (uint64_t)dev->config.workers * each + WINDOW_MIN;
     const uint8_t *random = (const uint8_t *)getauxval(AT_RANDOM);
     unsigned slot = random ? random[7] : 0;
 
@@ -229,6 +229,8 @@ static int device_reserve_window(struct hmmsvm_device *dev)
         madvise(p, len, MADV_DONTDUMP);
         dev->window_start = (uint64_t)(uintptr_t)p;
         dev->window_len = len;
+        if (dev->config.resident > (len - WINDOW_MIN) / each)
+            dev->config.resident = (unsigned)((len - WINDOW_MIN) / each);
         return 0;
     }
     if (need > WINDOW_MAX)
@@ -482,6 +484,7 @@ HMMSVM_API void hmmsvm_device_info(struct hmmsvm_device *dev, struct hmmsvm_devi
         .mode = dev->mode,
         .reason = dev->reason,
         .workers = dev->config.workers,
+        .resident = dev->config.resident,
         .local_size = dev->config.local_size,
         .stack_size = dev->config.stack_size,
         .window_start = dev->window_start,
@@ -493,6 +496,7 @@ HMMSVM_API void hmmsvm_device_info(struct hmmsvm_device *dev, struct hmmsvm_devi
         return;
     pthread_mutex_lock(&dev->lock);
     info->resets = dev->resets;
+    info->extra = dev->ring ? atomic_load(&dev->ring->extra) : 0;
     if (!direct)
         info->engine_pid = dev->engine_pid;
     pthread_mutex_unlock(&dev->lock);

@@ -30,6 +30,7 @@
 #define DEFAULT_NODE       "/dev/hmmsvm"
 #define DEFAULT_LOCAL_SIZE (1ull << 20)
 #define DEFAULT_STACK_SIZE (16ull << 20)
+#define DEFAULT_RESIDENT   2048u
 
 enum stats_format { STATS_OFF, STATS_TEXT, STATS_JSON };
 
@@ -48,6 +49,7 @@ struct config {
     const char *node;
     const char *engine; /* NULL: beside the library */
     unsigned workers;
+    unsigned resident; /* workers there may be while groups wait for each other */
     unsigned fault_around;
     size_t local_size;
     size_t stack_size;

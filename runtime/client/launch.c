@@ -38,6 +38,7 @@ void launch_ring_init(struct hmmsvm_device *dev)
     ring->spin = dev->config.spin;
     ring->local_size = dev->config.local_size;
     ring->stack_size = dev->config.stack_size;
+    ring->resident = dev->config.resident;
 
     atomic_store(&ring->state, RING_STARTING);
     ring->step = RING_STEP_NONE;
@@ -49,6 +50,8 @@ void launch_ring_init(struct hmmsvm_device *dev)
     atomic_store(&ring->head, 0);
     atomic_store(&ring->sleepers, 0);
     atomic_store(&ring->spinners, 0);
+    atomic_store(&ring->watch, RING_WATCH_SLEEPS);
+    atomic_store(&ring->extra, 0);
     atomic_store(&ring->done_next, 0);
     memset((void *)ring->done, 0, sizeof(ring->done));
     memset((void *)ring->ready, 0, sizeof(ring->ready));
@@ -112,6 +115,7 @@ static bool launch_publish(struct hmmsvm_device *dev, const struct hmmsvm_launch
     slot->launch = *launch;
     memset(&slot->end, 0, sizeof(slot->end));
     atomic_store(&slot->failed, 0);
+    atomic_store(&slot->crowd, 0);
     atomic_store(&slot->finished, 0);
     atomic_store(&slot->cancelled, 0);
     atomic_store(&slot->remaining, 0);
@@ -123,7 +127,7 @@ static bool launch_publish(struct hmmsvm_device *dev, const struct hmmsvm_launch
             return false;
         }
         ring_start(ring, i, total);
-        ring_wake(ring, total < dev->config.workers ? (uint32_t)total : dev->config.workers);
+        ring_wake(ring, total);
     }
 
     p->busy = true;
@@ -143,7 +147,8 @@ static void launch_list(struct hmmsvm_device *dev, const struct hmmsvm_launch *l
 {
     done->end = *end;
     done->end.user = launch->user;
-    done->end.reserved = 0;
+    if (done->end.workers > dev->config.resident)
+        done->end.workers = dev->config.resident;
     done->name = launch->id;
     if (done->end.status > HMMSVM_CANCELLED)
         done->end.status = HMMSVM_DEVICE_LOST;
@@ -426,10 +431,14 @@ static int launch_check(const struct hmmsvm_launch *l, uint64_t *total)
         return error_set(-EINVAL, "launch of %s: ctx is %p and of %u bytes, at most %u are allowed",
                          name, l->ctx, l->ctx_size, HMMSVM_MAX_CTX);
     if (!launch_field_ok(l, l->ctx_failed, sizeof(uint32_t)) ||
+        !launch_field_ok(l, l->ctx_waiting, sizeof(uint32_t)) ||
         !launch_field_ok(l, l->ctx_printf, sizeof(void *)) ||
         !launch_field_ok(l, l->ctx_printf_pos, sizeof(void *)))
         return error_set(-EINVAL, "launch of %s: a field lies outside of the %u bytes of ctx", name,
                          l->ctx_size);
+    if (l->ctx_waiting != HMMSVM_NO_FIELD && l->ctx_waiting % sizeof(uint32_t))
+        return error_set(-EINVAL, "launch of %s: ctx_waiting is %u, which is not aligned", name,
+                         l->ctx_waiting);
     if ((l->ctx_printf != HMMSVM_NO_FIELD && !l->printf_buf) ||
         (l->ctx_printf_pos != HMMSVM_NO_FIELD && !l->printf_pos))
         return error_set(-EINVAL, "launch of %s: no buffer for printf", name);

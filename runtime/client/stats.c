@@ -31,6 +31,12 @@ static void stats_quote(char *out, size_t size, const char *in)
     out[n] = '\0';
 }
 
+/* How many workers were added because groups waited for each other. */
+static unsigned stats_extra(const struct hmmsvm_device *dev)
+{
+    return dev->ring ? atomic_load(&dev->ring->extra) : 0;
+}
+
 static void stats_json(struct hmmsvm_device *dev, const struct hmmsvm_stats *s, bool mirror,
                        const struct hmmsvm_memory *memory)
 {
@@ -40,10 +46,10 @@ static void stats_json(struct hmmsvm_device *dev, const struct hmmsvm_stats *s, 
     stats_quote(reason, sizeof(reason), dev->reason);
     n = snprintf(line, sizeof(line),
                  "{\"hmmsvm\":1,\"mode\":\"%s\",\"reason\":\"%s\",\"workers\":%u,"
-                 "\"launches\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"groups\":%" PRIu64
+                 "\"extra_workers\":%u,\"launches\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"groups\":%" PRIu64
                  ",\"resets\":%u",
                  hmmsvm_mode_name(dev->mode), reason, dev->config.workers,
-                 atomic_load(&dev->launches), atomic_load(&dev->failures),
+                 stats_extra(dev), atomic_load(&dev->launches), atomic_load(&dev->failures),
                  atomic_load(&dev->groups), dev->resets);
 /* A name has at most 23 characters and a number 20: less than 2 KiB in all. */
 #define FIELD(name)                                                                                \
@@ -111,12 +117,16 @@ static void stats_text_memory(struct hmmsvm_device *dev, const struct hmmsvm_sta
 static void stats_text(struct hmmsvm_device *dev, const struct hmmsvm_stats *s, bool mirror,
                        const struct hmmsvm_memory *memory)
 {
+    char more[32] = "";
+
+    if (stats_extra(dev))
+        snprintf(more, sizeof(more), " and %u more", stats_extra(dev));
     fprintf(stderr,
             "hmmsvm: %s\n"
             "hmmsvm:   %" PRIu64 " launches (%" PRIu64 " failed), %" PRIu64
-            " work-groups on %u workers, %u resets\n",
+            " work-groups on %u workers%s, %u resets\n",
             dev->reason, atomic_load(&dev->launches), atomic_load(&dev->failures),
-            atomic_load(&dev->groups), dev->config.workers, dev->resets);
+            atomic_load(&dev->groups), dev->config.workers, more, dev->resets);
     if (!mirror) {
         fprintf(stderr, "hmmsvm:   no mirror%s\n",
                 dev->mode == HMMSVM_MODE_DIRECT ? " in direct mode" : "'s counters to be had");

@@ -28,6 +28,8 @@
  *   remaining, finished, cancelled, failed, head  whoever gets there
  *   end of a slot                                 the worker that set failed,
  *                                                 then the one that finishes
+ *   crowd, extra                                  the thread of progress.c
+ *   watch                                         whoever gets there
  *   done[]                                        workers fill, libhmmsvm empties
  *
  * A claim is a compare-and-swap that lowers a slot's remaining. While claimed
@@ -61,9 +63,9 @@
 #include <hmmsvm/client.h>
 
 #define RING_MAGIC   0x676e697272686d68ull
-#define RING_VERSION 2u
+#define RING_VERSION 3u
 #define RING_SLOTS   256u
-#define RING_QUEUE   2048u /* more than RING_SLOTS + HMMSVM_MAX_WORKERS */
+#define RING_QUEUE   8192u /* more than RING_SLOTS + HMMSVM_MAX_RESIDENT */
 #define RING_ENDED   UINT32_MAX
 
 /* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
@@ -99,12 +101,20 @@ enum ring_step {
     RING_STEP_WORKERS, /* starting the workers */
 };
 
+/* What the thread of progress.c does. */
+enum ring_watch {
+    RING_WATCH_SLEEPS = 0, /* there are no more groups than idle workers */
+    RING_WATCH_LOOKS = 1,
+    RING_WATCH_STOPS = 2, /* the workers end */
+};
+
 struct ring_slot {
     /* Constant while the slot is published. */
     alignas(64) uint64_t id; /* never 0, never used twice */
     uint64_t total;          /* groups */
     struct hmmsvm_launch launch;
     _Atomic uint32_t failed; /* no further group is to be started */
+    _Atomic uint32_t crowd;  /* its groups wait for each other: see progress.c */
 
     alignas(64) _Atomic uint64_t remaining; /* groups nobody has claimed */
 
@@ -130,6 +140,7 @@ struct ring {
     /* How the workers are to be; constant. */
     uint32_t workers;
     uint32_t spin; /* whether a short wait may be spent spinning */
+    uint32_t resident; /* how many there may be while groups wait for each other */
     uint64_t local_size;
     uint64_t stack_size;
 
@@ -142,6 +153,9 @@ struct ring {
 
     alignas(64) _Atomic uint32_t sleepers; /* workers that sleep, or are about to */
     _Atomic uint32_t spinners;             /* workers that look again before they do */
+
+    alignas(64) _Atomic uint32_t watch; /* enum ring_watch, a futex */
+    _Atomic uint32_t extra;             /* workers there are beyond ring->workers */
 
     /* Whoever waits for completions sleeps on completed. */
     alignas(64) _Atomic uint32_t completed;
@@ -230,11 +244,21 @@ static inline void ring_start(struct ring *ring, uint32_t i, uint64_t total)
     atomic_fetch_add(&ring->bell, 1);
 }
 
+/* Some group has to wait for a worker: somebody is to look whether the workers get on. */
+static inline void ring_watch(struct ring *ring)
+{
+    if (atomic_load(&ring->watch) == RING_WATCH_SLEEPS &&
+        atomic_exchange(&ring->watch, RING_WATCH_LOOKS) == RING_WATCH_SLEEPS)
+        ring_futex_wake(&ring->watch, 1);
+}
+
 /* Wakes as many workers as have something to do where @wanted would. */
-static inline void ring_wake(struct ring *ring, uint32_t wanted)
+static inline void ring_wake(struct ring *ring, uint64_t wanted)
 {
     uint32_t sleepers = atomic_load(&ring->sleepers), spinners = atomic_load(&ring->spinners);
 
+    if (wanted > (uint64_t)sleepers + spinners)
+        ring_watch(ring);
     if (!sleepers || wanted <= spinners)
         return;
     wanted -= spinners;

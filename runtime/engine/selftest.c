@@ -172,6 +172,7 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
         .args = args,
         .nargs = 1,
         .ctx_failed = HMMSVM_NO_FIELD,
+        .ctx_waiting = HMMSVM_NO_FIELD,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
     };

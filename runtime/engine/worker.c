@@ -14,17 +14,22 @@
  * sleeps: the sleeper announces itself before it looks a last time, the
  * submitter looks for sleepers after it published.
  *
+ * Claimed groups can be taken from a worker that does not get on, and workers
+ * can be added that take one at a time: see progress.c.
+ *
  * A worker that finishes a launch lets those start that were to come after it,
  * and will see to the first of their groups itself.
  *
- * Locking: see ring.h. A struct hmmsvm_worker belongs to its thread.
+ * Locking: see ring.h and worker.h.
  */
 #include "worker.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
-#define WORKER_CHUNK       1024u
+#include "progress.h"
+
+#define WORKER_CHUNK       1024u /* less than CLAIM_CLOSED */
 #define WORKER_LOCAL_ALIGN 128u
 #define WORKER_PAGE        4096u
 
@@ -33,45 +38,54 @@
 #define MXCSR_FTZ_DAZ 0x8040u
 #define MXCSR_RTZ     0x6000u
 
-struct hmmsvm_worker {
-    struct hmmsvm_pool *pool;
-    pthread_t thread;
-    unsigned index;
-    uint8_t *local; /* ring->local_size bytes */
-
-    /* The claim. */
-    struct ring_slot *slot;
-    uint64_t first, count;
-    volatile uint64_t ran;          /* groups of the claim that ran to the end */
-    volatile uint32_t group_failed; /* the group after them says that it failed */
-    volatile uint32_t too_large;    /* the local memory does not suffice */
-
-    /* The launch that args and ctx were made for. */
-    volatile uint64_t prepared;
-
-    alignas(128) uint8_t ctx[HMMSVM_MAX_CTX];
-    void *args[HMMSVM_MAX_ARGS];
-    void *local_args[HMMSVM_MAX_ARGS]; /* what args of local memory point to */
-};
-
 static inline void worker_set_mxcsr(uint32_t value)
 {
     __builtin_ia32_ldmxcsr(value);
 }
 
-/* How many of @left groups to claim. */
-static uint64_t worker_chunk(const struct ring *ring, uint64_t left)
+/* Whether it is one of those that are there only while groups wait for each other. */
+static inline bool worker_is_extra(const struct hmmsvm_worker *w)
 {
-    uint64_t n = left / (4ull * ring->workers);
-
-    return n < 1 ? 1 : n > WORKER_CHUNK ? WORKER_CHUNK : n;
+    return w->index >= w->pool->ring->workers;
 }
 
-/* Claims groups of the oldest launch that has some; false if none has. */
+void hmmsvm_worker_claimed(struct hmmsvm_worker *w, struct ring_slot *slot, uint64_t first,
+                           uint32_t count)
+{
+    uint64_t claim = (atomic_load_explicit(&w->at, memory_order_relaxed) | CLAIM_GROUPS) + 1;
+
+    /* In this order: who sees the claim's number in at sees the rest. */
+    atomic_store_explicit(&w->slot, slot, memory_order_relaxed);
+    atomic_store_explicit(&w->first, first, memory_order_relaxed);
+    w->count = count;
+    atomic_store_explicit(&w->limit, claim | count, memory_order_release);
+    atomic_store_explicit(&w->at, claim, memory_order_release);
+}
+
+/* How many groups of the claim ran to their end. */
+static inline uint32_t worker_ran(const struct hmmsvm_worker *w)
+{
+    return (uint32_t)(atomic_load_explicit(&w->at, memory_order_relaxed) & CLAIM_GROUPS);
+}
+
+/* How many of @left groups to claim. */
+static uint32_t worker_chunk(const struct hmmsvm_worker *w, const struct ring_slot *slot,
+                             uint64_t left)
+{
+    uint64_t n = left / (4ull * w->pool->ring->workers);
+
+    if (n < 2 || atomic_load_explicit(&slot->crowd, memory_order_relaxed))
+        return 1;
+    return n > w->pool->chunk ? w->pool->chunk : (uint32_t)n;
+}
+
+/* Claims groups of the oldest launch that has some; false if none has that is for this worker. */
 static bool worker_claim(struct hmmsvm_worker *w)
 {
     struct ring *ring = w->pool->ring;
 
+    if (atomic_load_explicit(&w->pool->returned, memory_order_relaxed) && progress_take(w))
+        return true;
     for (;;) {
         uint32_t head = atomic_load(&ring->head);
         struct ring_slot *slot = ring_ready(ring, head);
@@ -86,14 +100,14 @@ static bool worker_claim(struct hmmsvm_worker *w)
             return false;
         left = atomic_load(&slot->remaining);
         while (left) {
-            uint64_t n = worker_chunk(ring, left);
+            uint32_t n = worker_chunk(w, slot, left);
 
+            if (worker_is_extra(w) && !atomic_load(&slot->crowd))
+                return false;
             if (!atomic_compare_exchange_weak(&slot->remaining, &left, left - n))
                 continue;
-            w->slot = slot;
-            w->first = slot->total - left;
-            w->count = n;
-            if (!w->first) {
+            hmmsvm_worker_claimed(w, slot, slot->total - left, n);
+            if (left == slot->total) {
                 slot->end.start_ns = ring_now_ns();
                 if (left > n || atomic_load(&ring->tail) - head > 1)
                     ring_wake(ring, 1);
@@ -103,6 +117,26 @@ static bool worker_claim(struct hmmsvm_worker *w)
         /* Fails if another worker did it. */
         atomic_compare_exchange_strong(&ring->head, &head, head + 1);
     }
+}
+
+/*
+ * Whether the worker goes on with its claim, of which one more group has run to the end.
+ *
+ * What is announced in at may not be taken back any more, and what is above the limit is not the
+ * worker's. Who lowers the limit looks whether it came too late and raises it again, under the
+ * lock; the barrier between announcing and looking is on that side (membarrier(2)).
+ */
+static inline bool worker_next(struct hmmsvm_worker *w)
+{
+    uint64_t at = atomic_load_explicit(&w->at, memory_order_relaxed) + 1;
+
+    atomic_store_explicit(&w->at, at, memory_order_release);
+    if ((at & CLAIM_GROUPS) >= w->count)
+        return false;
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(at >= atomic_load_explicit(&w->limit, memory_order_acquire), false))
+        return progress_may_go_on(w);
+    return true;
 }
 
 /*
@@ -142,6 +176,9 @@ static bool worker_prepare(struct hmmsvm_worker *w, const struct hmmsvm_launch *
 
         memcpy(w->ctx + l->ctx_printf_pos, &pos, sizeof(pos));
     }
+    atomic_store_explicit(&w->waiting, l->ctx_waiting == HMMSVM_NO_FIELD ? NULL
+                          : (const _Atomic uint32_t *)(const void *)(w->ctx + l->ctx_waiting),
+                          memory_order_release);
     return true;
 }
 
@@ -149,13 +186,15 @@ static bool worker_prepare(struct hmmsvm_worker *w, const struct hmmsvm_launch *
 static void worker_body(struct hmmsvm_worker *w)
 {
     static const volatile uint32_t never;
-    struct ring_slot *slot = w->slot;
+    struct ring_slot *slot = atomic_load_explicit(&w->slot, memory_order_relaxed);
     const struct hmmsvm_launch *l = &slot->launch;
     const uint64_t nx = l->groups[0], ny = l->groups[1];
     const volatile uint32_t *failed = &never;
     uint8_t *args = (uint8_t *)w->args;
-    uint64_t x, y, z, left = w->count;
+    uint64_t x, y, z, first = atomic_load_explicit(&w->first, memory_order_relaxed);
 
+    if (atomic_load_explicit(&slot->failed, memory_order_relaxed))
+        return;
     if (w->prepared != slot->id) {
         w->prepared = 0;
         if (!worker_prepare(w, l))
@@ -165,9 +204,9 @@ static void worker_body(struct hmmsvm_worker *w)
     if (l->ctx_failed != HMMSVM_NO_FIELD)
         failed = (const volatile uint32_t *)(w->ctx + l->ctx_failed);
 
-    x = w->first % nx;
-    y = w->first / nx % ny;
-    z = w->first / nx / ny;
+    x = first % nx;
+    y = first / nx % ny;
+    z = first / nx / ny;
     worker_set_mxcsr(MXCSR_DEFAULT | (l->flags & HMMSVM_LAUNCH_FTZ ? MXCSR_FTZ_DAZ : 0) |
                      (l->flags & HMMSVM_LAUNCH_RTZ ? MXCSR_RTZ : 0));
     for (;;) {
@@ -176,8 +215,7 @@ static void worker_body(struct hmmsvm_worker *w)
             w->group_failed = 1;
             break;
         }
-        w->ran++;
-        if (!--left || atomic_load_explicit(&slot->failed, memory_order_relaxed))
+        if (!worker_next(w) || atomic_load_explicit(&slot->failed, memory_order_relaxed))
             break;
         if (++x == nx) {
             x = 0;
@@ -192,9 +230,9 @@ static void worker_body(struct hmmsvm_worker *w)
 /* Writes down how a launch failed, unless another worker already has. */
 static void worker_record(struct hmmsvm_worker *w, const struct hmmsvm_fault *fault)
 {
-    struct ring_slot *slot = w->slot;
+    struct ring_slot *slot = atomic_load_explicit(&w->slot, memory_order_relaxed);
     const struct hmmsvm_launch *l = &slot->launch;
-    uint64_t group = w->first + w->ran;
+    uint64_t group = atomic_load_explicit(&w->first, memory_order_relaxed) + worker_ran(w);
 
     if (atomic_exchange(&slot->failed, 1))
         return;
@@ -237,8 +275,9 @@ static uint32_t worker_dependants(struct ring *ring, struct ring_slot *slot, uin
 }
 
 /* Ends a launch: @slot->end says how. */
-static void worker_end(struct ring *ring, struct ring_slot *slot)
+static void worker_end(struct hmmsvm_worker *w, struct ring_slot *slot)
 {
+    struct ring *ring = w->pool->ring;
     bool ok = slot->end.status == HMMSVM_OK;
     /* First, as what starts now may end before this one is reported. */
     uint32_t at = worker_report_at(ring);
@@ -250,8 +289,8 @@ static void worker_end(struct ring *ring, struct ring_slot *slot)
 
         list = ring->slots[i].next;
         ring_start(ring, i, total);
-        /* One of its groups, or of the next one, is this worker's. */
-        ring_wake(ring, total < ring->workers ? (uint32_t)total - !list : ring->workers - 1);
+        /* One of its groups, or of the next one, is this worker's, if it is there for it. */
+        ring_wake(ring, total - (!list && !worker_is_extra(w)));
     }
     worker_report(ring, at, slot);
     while (list) {
@@ -270,14 +309,19 @@ static void worker_end(struct ring *ring, struct ring_slot *slot)
 static void worker_finish(struct hmmsvm_worker *w)
 {
     struct ring *ring = w->pool->ring;
-    struct ring_slot *slot = w->slot;
-    uint64_t total = slot->total, count = w->count;
+    struct ring_slot *slot = atomic_load_explicit(&w->slot, memory_order_relaxed);
+    uint64_t ran = worker_ran(w), total = slot->total, count;
 
-    if (w->ran < count) {
+    if (ran < w->count)
+        progress_close(w);
+    count = w->count;
+    atomic_store_explicit(&w->before, atomic_load_explicit(&w->before, memory_order_relaxed) + ran,
+                          memory_order_relaxed);
+    if (ran < count) {
         /* Nobody shall start what nobody has claimed. */
         uint64_t left = atomic_exchange(&slot->remaining, 0);
 
-        atomic_fetch_add(&slot->cancelled, count - w->ran + left);
+        atomic_fetch_add(&slot->cancelled, count - ran + left);
         count += left;
     }
     if (atomic_fetch_add(&slot->finished, count) + count != total)
@@ -285,7 +329,8 @@ static void worker_finish(struct hmmsvm_worker *w)
 
     slot->end.end_ns = ring_now_ns();
     slot->end.groups_run = total - atomic_load(&slot->cancelled);
-    worker_end(ring, slot);
+    slot->end.workers = ring->workers + atomic_load(&ring->extra);
+    worker_end(w, slot);
 }
 
 /* Runs the claim and accounts for it. */
@@ -294,7 +339,6 @@ static void worker_run(struct hmmsvm_worker *w)
     const struct hmmsvm_guard *guard = w->pool->guard;
     struct hmmsvm_fault fault = {.status = HMMSVM_OK};
 
-    w->ran = 0;
     w->group_failed = 0;
     w->too_large = 0;
     if (guard && guard->run)
@@ -332,13 +376,12 @@ static void worker_spin(struct ring *ring)
     atomic_store(&ring->spinners, 0);
 }
 
-static void *worker_main(void *arg)
+/* What one of the workers does that are always there. */
+static void worker_serve(struct hmmsvm_worker *w)
 {
-    struct hmmsvm_worker *w = arg;
-    struct ring *ring = w->pool->ring;
+    struct hmmsvm_pool *pool = w->pool;
+    struct ring *ring = pool->ring;
 
-    if (w->pool->guard && w->pool->guard->enter)
-        w->pool->guard->enter(w);
     while (!atomic_load(&ring->stop)) {
         uint32_t bell;
 
@@ -349,10 +392,39 @@ static void *worker_main(void *arg)
         worker_spin(ring);
         bell = atomic_load(&ring->bell);
         atomic_fetch_add(&ring->sleepers, 1);
-        if (!ring_ready(ring, atomic_load(&ring->head)) && !atomic_load(&ring->stop))
+        if (!ring_ready(ring, atomic_load(&ring->head)) && !atomic_load(&pool->returned) &&
+            !atomic_load(&ring->stop))
             ring_futex_wait(&ring->bell, bell, UINT64_MAX);
         atomic_fetch_sub(&ring->sleepers, 1);
     }
+}
+
+/* What one does that was added: nothing until it is called. */
+static void worker_help(struct hmmsvm_worker *w)
+{
+    struct ring *ring = w->pool->ring;
+
+    while (!atomic_load(&ring->stop)) {
+        if (!atomic_load(&w->go)) {
+            ring_futex_wait(&w->go, 0, UINT64_MAX);
+            continue;
+        }
+        while (worker_claim(w))
+            worker_run(w);
+        atomic_store(&w->go, 0);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct hmmsvm_worker *w = arg;
+
+    if (w->pool->guard && w->pool->guard->enter)
+        w->pool->guard->enter(w);
+    if (worker_is_extra(w))
+        worker_help(w);
+    else
+        worker_serve(w);
     return NULL;
 }
 
@@ -371,7 +443,7 @@ static void worker_free(struct ring *ring, struct hmmsvm_worker *w)
     munmap(w, sizeof(*w));
 }
 
-static int worker_start(struct hmmsvm_pool *pool, unsigned index)
+int hmmsvm_worker_start(struct hmmsvm_pool *pool)
 {
     struct ring *ring = pool->ring;
     struct hmmsvm_worker *w = worker_map(sizeof(*w));
@@ -381,12 +453,14 @@ static int worker_start(struct hmmsvm_pool *pool, unsigned index)
     if (!w)
         return -ENOMEM;
     w->pool = pool;
-    w->index = index;
+    w->index = pool->workers;
     w->local = worker_map(ring->local_size);
     if (!w->local) {
         worker_free(ring, w);
         return -ENOMEM;
     }
+    /* One that is added is called at once. */
+    atomic_store(&w->go, 1);
     pthread_attr_init(&attr);
     err = pthread_attr_setstacksize(&attr, ring->stack_size);
     if (!err)
@@ -396,23 +470,39 @@ static int worker_start(struct hmmsvm_pool *pool, unsigned index)
         worker_free(ring, w);
         return -err;
     }
-    pool->list[index] = w;
+    pool->list[pool->workers++] = w;
     return 0;
+}
+
+static void pool_free(struct hmmsvm_pool *pool)
+{
+    if (pool->list)
+        munmap(pool->list, pool->resident * sizeof(*pool->list));
+    if (pool->given)
+        munmap(pool->given, pool->resident * sizeof(*pool->given));
+    pthread_mutex_destroy(&pool->lock);
+    pool->list = NULL;
+    pool->given = NULL;
+    pool->workers = 0;
 }
 
 int hmmsvm_pool_start(struct hmmsvm_pool *pool, struct ring *ring, const struct hmmsvm_guard *guard)
 {
     int err = 0;
 
-    *pool = (struct hmmsvm_pool){.ring = ring, .guard = guard};
-    pool->list = worker_map(ring->workers * sizeof(*pool->list));
-    if (!pool->list)
+    *pool = (struct hmmsvm_pool){.ring = ring, .guard = guard, .chunk = WORKER_CHUNK};
+    pool->resident = ring->resident > ring->workers ? ring->resident : ring->workers;
+    pthread_mutex_init(&pool->lock, NULL);
+    pool->list = worker_map(pool->resident * sizeof(*pool->list));
+    pool->given = worker_map(pool->resident * sizeof(*pool->given));
+    if (!pool->list || !pool->given) {
+        pool_free(pool);
         return -ENOMEM;
-    while (!err && pool->workers < ring->workers) {
-        err = worker_start(pool, pool->workers);
-        if (!err)
-            pool->workers++;
     }
+    while (!err && pool->workers < ring->workers)
+        err = hmmsvm_worker_start(pool);
+    if (!err)
+        err = progress_start(pool);
     if (err)
         hmmsvm_pool_stop(pool);
     return err;
@@ -425,15 +515,18 @@ void hmmsvm_pool_stop(struct hmmsvm_pool *pool)
     if (!pool->list)
         return;
     atomic_store(&ring->stop, 1);
+    progress_stop(pool); /* from here on there are no further workers */
     for (unsigned i = 0; i < RING_SLOTS; i++)
         atomic_store(&ring->slots[i].failed, 1);
     atomic_fetch_add(&ring->bell, 1);
     ring_futex_wake(&ring->bell, INT_MAX);
+    for (unsigned i = ring->workers; i < pool->workers; i++) {
+        atomic_store(&pool->list[i]->go, 1);
+        ring_futex_wake(&pool->list[i]->go, 1);
+    }
     for (unsigned i = 0; i < pool->workers; i++) {
         pthread_join(pool->list[i]->thread, NULL);
         worker_free(ring, pool->list[i]);
     }
-    munmap(pool->list, ring->workers * sizeof(*pool->list));
-    pool->list = NULL;
-    pool->workers = 0;
+    pool_free(pool);
 }

@@ -6,7 +6,9 @@
  * launch only) and libhmmsvm in direct mode (not guarded: there a work-group
  * is a part of the application, and so is its crash).
  *
- * Locking: hmmsvm_pool_start() and _stop() are called by one thread.
+ * Locking: hmmsvm_pool_start() and _stop() are called by one thread. What
+ * pool->lock guards is said at each field; a struct hmmsvm_worker otherwise
+ * belongs to its thread.
  */
 #ifndef HMMSVM_WORKER_H
 #define HMMSVM_WORKER_H
@@ -16,7 +18,51 @@
 
 #include "ring.h"
 
-struct hmmsvm_worker;
+/*
+ * Words of a claim: the claim's number above, groups below. A claim that ended early is closed: it
+ * has nothing left that could be given back.
+ */
+#define CLAIM_BITS   16
+#define CLAIM_GROUPS ((1ull << CLAIM_BITS) - 1)
+#define CLAIM_CLOSED CLAIM_GROUPS
+
+struct hmmsvm_worker {
+    struct hmmsvm_pool *pool;
+    pthread_t thread;
+    unsigned index;
+    uint8_t *local; /* ring->local_size bytes */
+
+    /* The claim: others read it, and lower limit (progress.c). */
+    struct ring_slot *_Atomic slot;
+    _Atomic uint64_t first;  /* group */
+    uint32_t count;          /* groups; fewer if some were given back */
+    _Atomic uint64_t at;     /* the claim, and how many of its groups ran to the end */
+    _Atomic uint64_t limit;  /* the claim, and how many of its groups are still the worker's */
+    _Atomic uint64_t before; /* groups of earlier claims */
+
+    volatile uint32_t group_failed; /* the group that ran last says that it failed */
+    volatile uint32_t too_large;    /* the local memory does not suffice */
+
+    /* The launch that args and ctx were made for. */
+    volatile uint64_t prepared;
+
+    /* Changes while the group waits; for the thread of progress.c. */
+    const _Atomic uint32_t *_Atomic waiting;
+
+    /* Of a worker beyond ring->workers: whether it is to claim groups; a futex. */
+    _Atomic uint32_t go;
+
+    /* Of the thread of progress.c. */
+    uint64_t called_at;    /* at, when it was called */
+    uint64_t lowered;      /* what limit was before it was lowered */
+    uint64_t seen_at;      /* at, and what waiting points to, when it looked last */
+    uint32_t seen_waiting;
+    bool waits; /* for another group or the host, all the time since */
+
+    alignas(128) uint8_t ctx[HMMSVM_MAX_CTX];
+    void *args[HMMSVM_MAX_ARGS];
+    void *local_args[HMMSVM_MAX_ARGS]; /* what args of local memory point to */
+};
 
 /* What became of a chunk of groups that did not run to its end. */
 struct hmmsvm_fault {
@@ -38,16 +84,43 @@ struct hmmsvm_guard {
                 struct hmmsvm_fault *fault);
 };
 
+/* Groups that a worker claimed and gave back. */
+struct hmmsvm_returned {
+    struct ring_slot *slot;
+    uint64_t first, count;
+};
+
+/**
+ * struct hmmsvm_pool - workers
+ * @ring:     what they work for
+ * @guard:    NULL or what the engine adds
+ * @workers:  how many were started; the thread of progress.c adds to it
+ * @list:     the workers, room for @resident
+ * @resident: how many there may be
+ * @chunk:    how many groups a claim may have
+ * @lock:     guards @given and what progress.c says
+ * @returned: entries of @given
+ * @given:    claimed groups that are nobody's, room for @resident entries
+ * @watcher, @watched: the thread of progress.c, and whether there is one
+ */
 struct hmmsvm_pool {
     struct ring *ring;
     const struct hmmsvm_guard *guard;
-    unsigned workers; /* that were started */
+    unsigned workers;
     struct hmmsvm_worker **list;
+    unsigned resident;
+    uint32_t chunk;
+    pthread_mutex_t lock;
+    _Atomic uint32_t returned;
+    struct hmmsvm_returned *given;
+    pthread_t watcher;
+    bool watched;
 };
 
 /**
  * hmmsvm_pool_start - starts ring->workers workers, each with a stack and local
- * memory of the ring's sizes
+ * memory of the ring's sizes, and the thread that adds some, up to
+ * ring->resident, while groups wait for each other
  *
  * They inherit the caller's signal mask. Returns 0, or -errno and nothing is
  * started.
@@ -61,5 +134,20 @@ int hmmsvm_pool_start(struct hmmsvm_pool *pool, struct ring *ring,
  * Groups that run are waited for; no further one is started.
  */
 void hmmsvm_pool_stop(struct hmmsvm_pool *pool);
+
+/**
+ * hmmsvm_worker_start - adds a worker to the pool
+ *
+ * Called by one thread at a time. Returns 0 or -errno.
+ */
+int hmmsvm_worker_start(struct hmmsvm_pool *pool);
+
+/**
+ * hmmsvm_worker_claimed - makes @count groups from @first on the worker's claim
+ *
+ * Called by the worker; they are not in the slot's remaining any more.
+ */
+void hmmsvm_worker_claimed(struct hmmsvm_worker *w, struct ring_slot *slot, uint64_t first,
+                           uint32_t count);
 
 #endif /* HMMSVM_WORKER_H */

@@ -258,6 +258,9 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
     device->work_group_stack_size = d->info.stack_size / 4 * 3;
     device->printf_buffer_size = PRINTF_BYTES;
 
+    /* more groups are on their way than there are processors when they wait for each other */
+    device->yield_in_wait_loops = CL_TRUE;
+
     /* an integer division by zero must not end the engine */
     device->run_sanitize_divrem_pass = CL_TRUE;
 

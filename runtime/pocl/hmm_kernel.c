@@ -89,12 +89,12 @@ static struct hmm_printf *printf_get(struct hmm_device *d, size_t size)
     p = malloc(sizeof(*p));
     if (p == NULL)
         return NULL;
-    p->positions = calloc(d->info.workers, sizeof(*p->positions));
-    p->buffer = mmap(NULL, d->info.workers * size, PROT_READ | PROT_WRITE,
+    p->positions = calloc(d->info.resident, sizeof(*p->positions));
+    p->buffer = mmap(NULL, d->info.resident * size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p->positions == NULL || p->buffer == MAP_FAILED) {
         if (p->buffer != MAP_FAILED)
-            munmap(p->buffer, d->info.workers * size);
+            munmap(p->buffer, d->info.resident * size);
         free(p->positions);
         free(p);
         return NULL;
@@ -103,9 +103,9 @@ static struct hmm_printf *printf_get(struct hmm_device *d, size_t size)
 }
 
 /* Writes out what the kernel printed, and empties the buffers. */
-static void printf_flush(struct hmm_device *d, struct hmm_printf *p, size_t size)
+static void printf_flush(struct hmm_printf *p, unsigned workers, size_t size)
 {
-    for (unsigned i = 0; i < d->info.workers; i++) {
+    for (unsigned i = 0; i < workers; i++) {
         if (p->positions[i] == 0)
             continue;
         if (p->positions[i] <= size)
@@ -360,6 +360,7 @@ static struct hmm_launch *launch_new(_cl_command_node *cmd)
     l->desc.ctx = &l->pc;
     l->desc.ctx_size = sizeof(l->pc);
     l->desc.ctx_failed = offsetof(struct pocl_context, execution_failed);
+    l->desc.ctx_waiting = offsetof(struct pocl_context, waiting);
     l->desc.ctx_printf = offsetof(struct pocl_context, printf_buffer);
     l->desc.ctx_printf_pos = offsetof(struct pocl_context, printf_buffer_position);
     l->desc.printf_buf = l->printf->buffer;
@@ -523,9 +524,9 @@ void hmm_kernel_complete(const struct hmmsvm_completion *c)
     }
     /* an engine that was ended may have left half an entry */
     if (c->status == HMMSVM_DEVICE_LOST)
-        memset(l->printf->positions, 0, d->info.workers * sizeof(*l->printf->positions));
+        memset(l->printf->positions, 0, d->info.resident * sizeof(*l->printf->positions));
     else
-        printf_flush(d, l->printf, l->desc.printf_size);
+        printf_flush(l->printf, c->workers, l->desc.printf_size);
 
     launch_end(l, status);
 }

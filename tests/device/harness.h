@@ -231,6 +231,7 @@ static inline void harness_submit(struct harness *h, hmmsvm_workgroup_fn fn, voi
         .args = slot,
         .nargs = 1,
         .ctx_failed = HMMSVM_NO_FIELD,
+        .ctx_waiting = HMMSVM_NO_FIELD,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
         .user = arg,

@@ -804,7 +804,7 @@ static void text_summary_without_device_memory(void **state)
 }
 
 #define JSON_MIRROR                                                                                \
-    "{\"hmmsvm\":1,\"mode\":\"kernel\",\"reason\":\"kernel: made \\\"up\\\"\",\"workers\":4,"      \
+    "{\"hmmsvm\":1,\"mode\":\"kernel\",\"reason\":\"kernel: made \\\"up\\\"\",\"workers\":4,\"extra_workers\":0,"      \
     "\"launches\":7,\"failures\":2,\"groups\":9,\"resets\":1,\"device_faults\":1000,"              \
     "\"device_write_faults\":2000,\"app_faults\":3000,\"retries\":4000,\"failed_faults\":5000,"    \
     "\"pages_mirrored\":6000,\"pages_writable\":7000,\"pages_upgraded\":8000,"                     \

@@ -34,7 +34,7 @@ static inline int unit_clear_environment(void **state)
         "HMMSVM_MODE",   "HMMSVM_COMPUTE_UNITS", "HMMSVM_FAULT_AROUND", "HMMSVM_DEVICE",
         "HMMSVM_ENGINE", "HMMSVM_STATS",         "HMMSVM_DEBUG",
         "HMMSVM_POLICY", "HMMSVM_EVICTION",      "HMMSVM_TUNABLES",     "HMMSVM_MEMORY",
-        "HMMSVM_EVENTS",
+        "HMMSVM_EVENTS", "HMMSVM_RESIDENT_GROUPS",
     };
 
     (void)state;
@@ -76,6 +76,7 @@ static inline struct hmmsvm_launch unit_launch(hmmsvm_workgroup_fn fn, void **ar
         .args = args,
         .nargs = args ? 1 : 0,
         .ctx_failed = HMMSVM_NO_FIELD,
+        .ctx_waiting = HMMSVM_NO_FIELD,
         .ctx_printf = HMMSVM_NO_FIELD,
         .ctx_printf_pos = HMMSVM_NO_FIELD,
     };
