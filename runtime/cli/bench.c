@@ -38,6 +38,7 @@ static const struct {
     { "migrate", "moving memory to device memory and back, against memcpy, move_pages(2) and the "
                  "kernel's test_hmm", false },
     { "kernels", "throughput of warm kernels, against pocl's CPU device", true },
+    { "progress", "groups that do not wait for each other, with and without forward progress", false },
     { "roundtrip", "an empty kernel there and back, against pocl's CPU device", true },
     { "idle", "mmap, mprotect, madvise and fork in a process with an idle device, against one "
               "without", false },
