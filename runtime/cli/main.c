@@ -24,6 +24,7 @@ static const struct {
     { "stat", cli_stat, "watch what the device does with a process's memory" },
     { "policy", cli_policy, "what moves memory unasked: list, show, change" },
     { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
+    { "serve", cli_serve, "let programs on other machines use the device through pocl" },
     { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
 
