@@ -58,6 +58,7 @@ int cli_stat(int argc, char **argv);
 int cli_policy(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_serve(int argc, char **argv);
+int cli_conformance(int argc, char **argv);
 
 /* Where to run an application, and how. */
 struct guest_options {

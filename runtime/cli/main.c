@@ -25,6 +25,7 @@ static const struct {
     { "policy", cli_policy, "what moves memory unasked: list, show, change" },
     { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
     { "serve", cli_serve, "let programs on other machines use the device through pocl" },
+    { "conformance", cli_conformance, "run a build of the OpenCL conformance tests on the device" },
     { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
 
@@ -152,7 +153,7 @@ static void usage(FILE *out)
     fputs("Usage: hmmsvm COMMAND [OPTION...]\n"
           "An OpenCL device with shared virtual memory down to malloc, for pocl.\n\n", out);
     for (i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].what);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].what);
     fputs("\n`hmmsvm COMMAND --help` explains a command. `hmmsvm --version` prints the version.\n",
           out);
 }
