@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <limits.h>
 #include <sched.h>
@@ -169,13 +170,31 @@ static char *program_find(const char *folder, const char *name)
     return found_path;
 }
 
+/* Whether a pattern for SUITE/TEST can match a test of the suite. */
+static bool suite_matches(const struct conformance *c, const struct cts_suite *suite)
+{
+    size_t i;
+
+    for (i = 0; i < c->matches.count; i++) {
+        char *pattern = cli_format("%s", c->matches.items[i]);
+        bool matches;
+
+        pattern[strcspn(pattern, "/")] = '\0';
+        matches = !strchr(c->matches.items[i], '/') || !fnmatch(pattern, suite->name, 0);
+        free(pattern);
+        if (matches)
+            return true;
+    }
+    return !c->matches.count;
+}
+
 static bool suite_chosen(const struct conformance *c, const struct cts_suite *suite)
 {
     size_t i;
 
     for (i = 0; i < c->subsets.count; i++)
         if (cts_suite_in(suite, c->subsets.items[i]))
-            return true;
+            return suite_matches(c, suite);
     return false;
 }
 
