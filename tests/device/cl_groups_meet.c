@@ -33,7 +33,7 @@ static const char source[] =
 
 int main(void)
 {
-    static const cl_uint totals[] = { 8, 64, 1024 };
+    const cl_uint totals[] = { 8, 64, cl_many_groups() };
     cl_uint rounds = ROUNDS;
 
     cl_open();

@@ -11,6 +11,9 @@
  *   kernel, direct   the device has to be there, in this mode
  *   not set          either; skipped if there is no device "hmm"
  *
+ * HMMSVM_TEST_SLOW says that this is a kernel that checks itself, in an emulated
+ * machine: what takes a thousand threads is done with fewer there.
+ *
  * Locking: none; cl_open() before any threads.
  */
 #ifndef HMMSVM_TEST_CL_HARNESS_H
@@ -161,6 +164,12 @@ __attribute__((unused)) static cl_mem cl_new_buffer(size_t size, void *host)
 
     CL(err);
     return buffer;
+}
+
+/* With how many work-groups that wait for each other a test may be content. */
+__attribute__((unused)) static cl_uint cl_many_groups(void)
+{
+    return getenv("HMMSVM_TEST_SLOW") != NULL ? 128 : 1024;
 }
 
 #define ARG(kernel, i, value) CL(clSetKernelArg(kernel, i, sizeof(value), &(value)))
