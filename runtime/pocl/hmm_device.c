@@ -244,6 +244,8 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
     device->global_mem_id = 0;
     device->host_unified_memory = CL_TRUE;
     device->svm_caps = svm_capabilities();
+    /* one coherent memory for all: a fence for every device is the one for this device */
+    device->atomic_fence_capabilities |= CL_DEVICE_ATOMIC_SCOPE_ALL_DEVICES;
     device->host_usm_capabs = usm_capabilities(device->svm_caps);
     device->device_usm_capabs = device->host_usm_capabs;
     device->single_shared_usm_capabs = device->host_usm_capabs;
