@@ -417,7 +417,10 @@ static int conformance_in_guest(struct conformance *c)
 {
     struct cli_strings args = { 0 };
     const char *cache = getenv("POCL_CACHE_DIR");
+    char *earlier = c->compare ? realpath(c->compare, NULL) : NULL;
 
+    if (c->compare && !earlier)
+        cli_die("cannot read %s: %s", c->compare, strerror(errno));
     c->run.results = output_make(c->output);
     if (!cache || !*cache) {
         cache = cli_format("%s/guest-kernels", cli_cache());
@@ -454,8 +457,8 @@ static int conformance_in_guest(struct conformance *c)
         cli_strings_add(&args, "--no-skips");
     if (c->run.report.peer)
         cli_strings_add(&args, cli_format("--peer=%s", c->run.report.peer));
-    if (c->compare)
-        cli_strings_add(&args, cli_format("--compare=%s", realpath(c->compare, NULL)));
+    if (earlier)
+        cli_strings_add(&args, cli_format("--compare=%s", earlier));
     return cli_run((int)args.count, args.items);
 }
 
