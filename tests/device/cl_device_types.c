@@ -2,7 +2,8 @@
 /*
  * What is no device type is refused with CL_INVALID_DEVICE_TYPE by clGetDeviceIDs and
  * clCreateContextFromType (OpenCL 3.0, 4.2 and 4.4); each real one is not, alone and with others,
- * nor is -1, which programs write for CL_DEVICE_TYPE_ALL.
+ * nor is -1, which programs write for CL_DEVICE_TYPE_ALL. There is no context of a type that no
+ * device has.
  */
 #include "cl_harness.h"
 
@@ -17,7 +18,7 @@ int main(void)
     cl_platform_id platform;
     cl_context context;
     cl_device_id id;
-    cl_uint n;
+    cl_uint n, missing = 0;
     cl_int err;
     size_t i;
 
@@ -32,16 +33,20 @@ int main(void)
         CHECK(context == NULL);
     }
     for (i = 0; i < sizeof(real) / sizeof(*real); i++) {
-        err = clGetDeviceIDs(platform, real[i], 1, &id, &n);
-        if (err != CL_DEVICE_NOT_FOUND)
-            EQ(err, CL_SUCCESS);
+        cl_int found = clGetDeviceIDs(platform, real[i], 1, &id, &n);
+
+        if (found != CL_DEVICE_NOT_FOUND)
+            EQ(found, CL_SUCCESS);
         context = clCreateContextFromType(properties, real[i], NULL, NULL, &err);
-        if (err != CL_DEVICE_NOT_FOUND)
-            EQ(err, CL_SUCCESS);
+        EQ(err, found);
+        EQ(context != NULL, found == CL_SUCCESS);
+        missing += context == NULL;
         if (context != NULL)
             CL(clReleaseContext(context));
     }
     CL(clGetDeviceIDs(platform, (cl_device_type)-1, 1, &id, &n));
     CHECK(n > 0);
+    /* The device is of one type only. */
+    CHECK(missing > 0);
     return 0;
 }
