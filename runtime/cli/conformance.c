@@ -104,7 +104,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "there is no subset \"%s\": svm, atomics, memory, core or all", arg);
         cli_strings_add(&c->subsets, arg);
         break;
-    case OPT_MATCH: cli_strings_add(&c->matches, arg); break;
+    case OPT_MATCH:
+        cli_strings_add(&c->matches, arg);
+        run->report.partial = true;
+        break;
     case OPT_OUTPUT: c->output = arg; break;
     case OPT_JOBS: run->jobs = cli_number("--jobs", arg, 1, 256); break;
     case OPT_LIMIT: run->limit_s = cli_number("--limit", arg, 1, 1000000); break;

@@ -110,6 +110,7 @@ struct cts_report {
     char system[256];           /* kernel and machine */
     double seconds;
     bool no_skips, interrupted;
+    bool partial;               /* chosen tests, not whole suites */
     struct cts_test *tests;
     size_t count;
 };
@@ -130,7 +131,8 @@ struct cts_counts cts_count(const struct cts_report *report, const struct cts_su
 
 /*
  * Whether the run is a success; if not, or if it needs a word, says why in one line (otherwise "").
- * Nothing executed is no success, nor is a run of which the hmm device counted no launch.
+ * Nothing executed is no success, nor is a run of whole suites of which the hmm device counted no
+ * launch.
  */
 bool cts_success(const struct cts_report *report, char *why, size_t size);
 

@@ -427,6 +427,9 @@ static void no_launches(void **state)
     assert_fails("the device counted no launch of a kernel");
     report.device = "pthread";
     assert_succeeds();
+    report.device = "hmm";
+    report.partial = true;
+    assert_succeeds();
 }
 
 static void peer_fails_too(void **state)
