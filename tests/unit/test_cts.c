@@ -98,6 +98,16 @@ static void fails(void **state)
     assert_verdict(CTS_FAILED, "ERROR: wrong value at 3");
 }
 
+/* The name of a test is no reason. */
+static void named_after_errors(void **state)
+{
+    (void)state;
+    cts_output_begin(&said, "reports_errors");
+    feed("reports_errors...\nERROR: it does not\nreports_errors FAILED\n");
+    ending.status = STATUS(1);
+    assert_verdict(CTS_FAILED, "ERROR: it does not");
+}
+
 static void fails_with_status_0(void **state)
 {
     (void)state;
@@ -561,6 +571,7 @@ int main(void)
         cmocka_unit_test_setup(another_test_passes, setup),
         cmocka_unit_test_setup(broken_results, setup),
         cmocka_unit_test_setup(fails, setup),
+        cmocka_unit_test_setup(named_after_errors, setup),
         cmocka_unit_test_setup(fails_with_status_0, setup),
         cmocka_unit_test_setup(fails_after_it_passed, setup),
         cmocka_unit_test_setup(fails_before_it_begins, setup),
