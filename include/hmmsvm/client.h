@@ -48,7 +48,8 @@ enum hmmsvm_mode {
  *                may run on. At most HMMSVM_MAX_WORKERS.
  * @resident:     how many work-groups may be under way at once while they wait
  *                for each other or for the host; 0 takes
- *                HMMSVM_RESIDENT_GROUPS and then 2048. With @workers or fewer
+ *                HMMSVM_RESIDENT_GROUPS and then 2048, or @workers where address
+ *                space is limited (RLIMIT_AS, strict overcommit). With @workers or fewer
  *                groups may wait for earlier ones and the host only. At most
  *                HMMSVM_MAX_RESIDENT.
  * @local_size:   bytes of local memory of a worker; 0 takes 1 MiB

@@ -11,8 +11,10 @@
  */
 #include <limits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -85,6 +87,26 @@ static unsigned config_cpus(void)
     if (!cpus)
         cpus = 1;
     return cpus < HMMSVM_MAX_WORKERS ? cpus : HMMSVM_MAX_WORKERS;
+}
+
+/*
+ * Whether address space costs nothing: each work-group that waits has a stack and a part of the
+ * printf buffers, of which it uses little.
+ */
+static bool config_room(void)
+{
+    struct rlimit limit;
+    FILE *f;
+    int strict;
+
+    if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY)
+        return false;
+    f = fopen("/proc/sys/vm/overcommit_memory", "re");
+    if (!f)
+        return true;
+    strict = fgetc(f) == '2';
+    fclose(f);
+    return !strict;
 }
 
 /* A policy's name, as far as it can be checked without the module. */
@@ -186,7 +208,7 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     if (params->resident > HMMSVM_MAX_RESIDENT)
         return error_set(-EINVAL, "resident is %u: it has to be at most %u", params->resident,
                          HMMSVM_MAX_RESIDENT);
-    config->resident = DEFAULT_RESIDENT;
+    config->resident = config_room() ? DEFAULT_RESIDENT : config->workers;
     err = config_number("HMMSVM_RESIDENT_GROUPS", 1, HMMSVM_MAX_RESIDENT, &config->resident);
     if (err)
         return err;

@@ -4,20 +4,22 @@
  * advance although there are more of them than workers.
  *
  * One thread of the pool looks now and then how the workers get on. It sleeps
- * while no group has to wait for a worker (ring->watch). Where a group does
- * nothing but wait (it changes its ctx_waiting) although others could start,
- * or where no group has ended for long, which may mean the same,
+ * while no group has to wait for a worker (ring->watch). A group waits if it
+ * says so (it changes its ctx_waiting) or if it has not ended for long, which
+ * may mean the same. If then others could start
  *
- *   - it takes from the worker the groups that it claimed and did not start
- *     (those come into pool->given, from which any worker takes one by one),
- *   - and calls another worker in its stead, as long as there are groups to
- *     start and no more than pool->resident workers. The kernel's scheduler
- *     then sees to it that all of them advance.
+ *   - what the worker claimed and did not start is taken from it (it comes into
+ *     pool->given, from which any worker takes one by one, the first ones
+ *     first),
+ *   - and another worker is called in its stead, as long as there are groups to
+ *     start, fewer than ring->workers of them are at work without waiting, and
+ *     there are no more than pool->resident. The kernel's scheduler then sees to
+ *     it that all of them advance.
  *
- * The launches that such a worker takes groups from are marked as a crowd:
- * from then on their groups are claimed one at a time, and the added workers
- * stay with them until they have none left; then they sleep until they are
- * called again, so that ordinary launches run on ring->workers threads.
+ * Launches are marked for that (enum ring_crowd): where groups wait they are
+ * claimed one at a time, and the added workers stay with the launches for which
+ * they were called until those have no group left; then they sleep until they
+ * are called again, so that ordinary launches run on ring->workers threads.
  *
  * In the order in which groups are claimed, a group can wait for earlier ones
  * without any of this: of the groups that have not ended the first one runs.
@@ -42,24 +44,22 @@
 #define PROGRESS_TICK_NS      (20u * 1000000u)
 #define PROGRESS_FAST_TICK_NS (5u * 1000000u)
 
-/* How long no group has ended before it takes that for waiting, and from then on. */
-#define PROGRESS_PATIENCE_NS      (1000u * 1000000u)
-#define PROGRESS_LESS_PATIENCE_NS (500u * 1000000u)
+/* After how long a group that has not ended is taken for one that waits. */
+#define PROGRESS_PATIENCE_NS (1000u * 1000000u)
 
-#define PROGRESS_STACK (256u << 10)
+/* How long it does without further workers if none could be started. */
+#define PROGRESS_PAUSE_NS (1000u * 1000000u)
 
 /**
  * struct progress - what the thread knows
  * @ended:      how many groups had ended
- * @since:      when that changed last, or something was done; ring_now_ns()
- * @patience:   how long that may be
+ * @pause:      no worker is started before that time; ring_now_ns()
  * @registered: membarrier() is ready
  */
 struct progress {
     struct hmmsvm_pool *pool;
     uint64_t ended;
-    uint64_t since;
-    uint64_t patience;
+    uint64_t pause;
     bool registered;
 };
 
@@ -127,8 +127,8 @@ static uint64_t progress_ended(const struct hmmsvm_pool *pool)
     return n;
 }
 
-/* Sees which workers do nothing but wait, and have since it looked last; returns how many. */
-static unsigned progress_look(struct hmmsvm_pool *pool)
+/* Sees which workers run a group that waits; returns how many. */
+static unsigned progress_look(struct hmmsvm_pool *pool, uint64_t now)
 {
     unsigned n = 0;
 
@@ -136,17 +136,26 @@ static unsigned progress_look(struct hmmsvm_pool *pool)
         struct hmmsvm_worker *w = pool->list[i];
         const _Atomic uint32_t *waiting = atomic_load(&w->waiting);
         uint32_t value = waiting ? atomic_load_explicit(waiting, memory_order_relaxed) : 0;
-        uint64_t at = atomic_load(&w->at);
+        uint64_t limit = atomic_load(&w->limit), at = atomic_load(&w->at);
 
-        w->waits = at == w->seen_at && value != w->seen_waiting;
-        w->seen_at = at;
-        w->seen_waiting = value;
-        n += w->waits;
+        if (at != w->seen_at || at >= limit) { /* another group, or none */
+            w->waits = false;
+            w->seen_at = at;
+            w->seen_waiting = value;
+            w->seen_ns = now;
+        } else if (!w->waits) {
+            w->waits = value != w->seen_waiting || now - w->seen_ns >= PROGRESS_PATIENCE_NS;
+        }
+        if (!w->waits)
+            continue;
+        /* It may have ended just now: then some other launch is taken for one that waits. */
+        atomic_store(&atomic_load(&w->slot)->crowd, RING_CROWD_WAITS);
+        n++;
     }
     return n;
 }
 
-/* Groups that no worker has claimed, at most @most of them; with @mark their launches are a crowd. */
+/* Groups that no worker has claimed, at most @most of them; with @mark added workers may run them. */
 static uint64_t progress_unclaimed(struct ring *ring, uint64_t most, bool mark)
 {
     uint32_t head = atomic_load(&ring->head), tail = atomic_load(&ring->tail);
@@ -156,8 +165,10 @@ static uint64_t progress_unclaimed(struct ring *ring, uint64_t most, bool mark)
         struct ring_slot *slot = ring_ready(ring, head + i);
         uint64_t left = slot ? atomic_load(&slot->remaining) : 0;
 
+        uint32_t none = RING_CROWD_NONE;
+
         if (left && mark)
-            atomic_store(&slot->crowd, 1);
+            atomic_compare_exchange_strong(&slot->crowd, &none, RING_CROWD_HELPED);
         n += left < most - n ? left : most - n;
     }
     return n;
@@ -224,8 +235,19 @@ static bool progress_settle(struct hmmsvm_worker *w, bool barrier, struct hmmsvm
     return true;
 }
 
-/* Takes back what workers that wait, or all, have claimed and not started. */
-static void progress_take_back(struct progress *p, bool all)
+/* Puts @r in its place: groups may wait for earlier ones, so those are to start first. */
+static void progress_insert(struct hmmsvm_pool *pool, uint32_t n, struct hmmsvm_returned r)
+{
+    while (n && (pool->given[n - 1].slot->id > r.slot->id ||
+                 (pool->given[n - 1].slot == r.slot && pool->given[n - 1].first > r.first))) {
+        pool->given[n] = pool->given[n - 1];
+        n--;
+    }
+    pool->given[n] = r;
+}
+
+/* Takes back what workers that wait have claimed and not started. */
+static void progress_take_back(struct progress *p)
 {
     struct hmmsvm_pool *pool = p->pool;
     bool any = false, barrier;
@@ -237,15 +259,17 @@ static void progress_take_back(struct progress *p, bool all)
         struct hmmsvm_worker *w = pool->list[i];
 
         w->lowered = 0;
-        if (all || w->waits)
+        if (w->waits)
             any |= progress_lower(w);
     }
     barrier = any && progress_barrier(p);
     for (unsigned i = 0; any && i < pool->workers; i++) {
         struct hmmsvm_worker *w = pool->list[i];
 
-        if (w->lowered && progress_settle(w, barrier && n < pool->resident, &pool->given[n]))
-            atomic_store(&pool->given[n++].slot->crowd, 1);
+        struct hmmsvm_returned r;
+
+        if (w->lowered && progress_settle(w, barrier && n < pool->resident, &r))
+            progress_insert(pool, n++, r);
     }
     atomic_store(&pool->returned, n);
     pthread_mutex_unlock(&pool->lock);
@@ -264,8 +288,9 @@ static uint64_t progress_returned(struct hmmsvm_pool *pool, uint64_t most)
 }
 
 /* Lets a worker claim that was added before and sleeps, or adds one; false if there can't be more. */
-static bool progress_call(struct hmmsvm_pool *pool, unsigned *from)
+static bool progress_call(struct progress *p, unsigned *from)
 {
+    struct hmmsvm_pool *pool = p->pool;
     struct ring *ring = pool->ring;
     int err;
 
@@ -279,36 +304,35 @@ static bool progress_call(struct hmmsvm_pool *pool, unsigned *from)
         ring_futex_wake(&w->go, 1);
         return true;
     }
-    if (pool->workers >= pool->resident)
+    if (pool->workers >= pool->resident || ring_now_ns() < p->pause)
         return false;
     /* Before it starts: who reports what it ran tells how many workers there are. */
     atomic_fetch_add(&ring->extra, 1);
     err = hmmsvm_worker_start(pool);
     if (err) {
-        /* A limit on threads or memory: this is how many there can be. */
         atomic_fetch_sub(&ring->extra, 1);
-        pool->resident = pool->workers;
-        if (ring->debug)
-            fprintf(stderr, "hmmsvm: no more than %u work-groups at once: %s\n", pool->workers,
-                    strerror(-err));
+        if (ring->debug && !p->pause)
+            fprintf(stderr, "hmmsvm: no more than %u work-groups at once: %s; will try again\n",
+                    pool->workers, strerror(-err));
+        p->pause = ring_now_ns() + PROGRESS_PAUSE_NS;
         return false;
     }
     *from = pool->workers;
     return true;
 }
 
-/* @waits workers wait, or, if that is 0, no group has ended for long: lets others start. */
+/* @waits workers run groups that wait: lets others start in their stead. */
 static void progress_help(struct progress *p, unsigned waits)
 {
     struct hmmsvm_pool *pool = p->pool;
     struct ring *ring = pool->ring;
     const uint64_t most = pool->resident;
-    unsigned called, late, from = ring->workers;
+    unsigned called, late, work, most_now, from = ring->workers;
     uint64_t n;
 
     /* First, so that one who claims a group now is not missing in both numbers. */
     called = progress_called(pool, &late);
-    progress_take_back(p, !waits);
+    progress_take_back(p);
     n = progress_returned(pool, most);
     if (n && atomic_load(&ring->sleepers)) {
         /* All that is left was claimed, and there are workers that have nothing to do. */
@@ -317,15 +341,18 @@ static void progress_help(struct progress *p, unsigned waits)
         return;
     }
     n += progress_unclaimed(ring, most - n, false);
-    if (n <= late)
+    /* Those that do not wait suffice if they are as many as there are compute units. */
+    work = ring->workers - atomic_load(&ring->sleepers) + called;
+    work = work > waits ? work - waits : 0;
+    if (n <= late || work >= ring->workers)
         return;
     n -= late;
-    if (!waits)
-        waits = ring->workers + called;
-    if (n > waits)
-        n = waits;
+    /* If all wait, as many again: there may be a thousand more of the kind. */
+    most_now = work ? ring->workers - work : waits;
+    if (n > most_now)
+        n = most_now;
     progress_unclaimed(ring, n, true);
-    while (n && progress_call(pool, &from))
+    while (n && progress_call(p, &from))
         n--;
 }
 
@@ -352,18 +379,17 @@ static void progress_sleep(struct progress *p)
     }
     while (!atomic_load(&ring->stop) && atomic_load(&ring->watch) == RING_WATCH_SLEEPS)
         ring_futex_wait(&ring->watch, RING_WATCH_SLEEPS, UINT64_MAX);
-    p->since = ring_now_ns();
 }
 
 static void *progress_main(void *arg)
 {
-    struct progress p = {.pool = arg, .since = ring_now_ns(), .patience = PROGRESS_PATIENCE_NS};
+    struct progress p = {.pool = arg};
     struct ring *ring = p.pool->ring;
     bool was_idle = true;
 
     while (!atomic_load(&ring->stop)) {
-        uint64_t ended = progress_ended(p.pool), now = ring_now_ns();
-        unsigned waits = progress_look(p.pool);
+        uint64_t ended = progress_ended(p.pool);
+        unsigned waits = progress_look(p.pool, ring_now_ns());
         bool idle = progress_idle(p.pool);
 
         if (idle && was_idle && ended == p.ended) {
@@ -372,18 +398,11 @@ static void *progress_main(void *arg)
             continue;
         }
         was_idle = idle;
-        if (idle || ended != p.ended) {
-            p.ended = ended;
-            p.since = now;
-            p.patience = PROGRESS_PATIENCE_NS;
-        }
-        if (waits) {
+        p.ended = ended;
+        if (waits)
             progress_help(&p, waits);
-        } else if (now - p.since >= p.patience) {
-            progress_help(&p, 0);
-            p.since = now;
-            p.patience = PROGRESS_LESS_PATIENCE_NS;
-        }
+        /* The first time it is not yet; and a work-group may have written anything there. */
+        atomic_store(&ring->watch, RING_WATCH_LOOKS);
         if (!atomic_load(&ring->stop))
             ring_futex_wait(&ring->watch, RING_WATCH_LOOKS,
                             waits ? PROGRESS_FAST_TICK_NS : PROGRESS_TICK_NS);
@@ -402,7 +421,7 @@ int progress_start(struct hmmsvm_pool *pool)
     if (commands < 0 || !(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED))
         pool->chunk = 1;
     pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, PROGRESS_STACK);
+    pthread_attr_setstacksize(&attr, pool->ring->stack_size);
     err = pthread_create(&pool->watcher, &attr, progress_main, pool);
     pthread_attr_destroy(&attr);
     pool->watched = !err;

@@ -101,6 +101,13 @@ enum ring_step {
     RING_STEP_WORKERS, /* starting the workers */
 };
 
+/* What a launch has to do with groups that wait: see progress.c. */
+enum ring_crowd {
+    RING_CROWD_NONE = 0,
+    RING_CROWD_HELPED = 1, /* workers that were added may run its groups */
+    RING_CROWD_WAITS = 2,  /* and some of its groups wait: they are claimed one by one */
+};
+
 /* What the thread of progress.c does. */
 enum ring_watch {
     RING_WATCH_SLEEPS = 0, /* there are no more groups than idle workers */
@@ -114,7 +121,7 @@ struct ring_slot {
     uint64_t total;          /* groups */
     struct hmmsvm_launch launch;
     _Atomic uint32_t failed; /* no further group is to be started */
-    _Atomic uint32_t crowd;  /* its groups wait for each other: see progress.c */
+    _Atomic uint32_t crowd;  /* enum ring_crowd */
 
     alignas(64) _Atomic uint64_t remaining; /* groups nobody has claimed */
 

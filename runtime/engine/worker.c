@@ -74,7 +74,8 @@ static uint32_t worker_chunk(const struct hmmsvm_worker *w, const struct ring_sl
 {
     uint64_t n = left / (4ull * w->pool->ring->workers);
 
-    if (n < 2 || atomic_load_explicit(&slot->crowd, memory_order_relaxed))
+    if (n < 2 || worker_is_extra(w) ||
+        atomic_load_explicit(&slot->crowd, memory_order_relaxed) == RING_CROWD_WAITS)
         return 1;
     return n > w->pool->chunk ? w->pool->chunk : (uint32_t)n;
 }
@@ -111,6 +112,13 @@ static bool worker_claim(struct hmmsvm_worker *w)
                 slot->end.start_ns = ring_now_ns();
                 if (left > n || atomic_load(&ring->tail) - head > 1)
                     ring_wake(ring, 1);
+            } else if (!atomic_load(&ring->sleepers) &&
+                       (left > n || atomic_load(&ring->tail) - head > 1)) {
+                /*
+                 * Who submitted that may have counted on this worker, which was woken for
+                 * something else but had not begun. The last one that begins looks.
+                 */
+                ring_watch(ring);
             }
             return true;
         }
@@ -147,6 +155,7 @@ static bool worker_prepare(struct hmmsvm_worker *w, const struct hmmsvm_launch *
 {
     struct ring *ring = w->pool->ring;
     uint64_t used = 0;
+    uint32_t waiting;
 
     if (l->nargs)
         memcpy(w->args, l->args, l->nargs * sizeof(*w->args));
@@ -176,8 +185,12 @@ static bool worker_prepare(struct hmmsvm_worker *w, const struct hmmsvm_launch *
 
         memcpy(w->ctx + l->ctx_printf_pos, &pos, sizeof(pos));
     }
-    atomic_store_explicit(&w->waiting, l->ctx_waiting == HMMSVM_NO_FIELD ? NULL
-                          : (const _Atomic uint32_t *)(const void *)(w->ctx + l->ctx_waiting),
+    /* Who follows the pointer has no guard. */
+    waiting = l->ctx_waiting;
+    atomic_store_explicit(&w->waiting,
+                          waiting > sizeof(w->ctx) - sizeof(uint32_t) || waiting % sizeof(uint32_t)
+                              ? NULL
+                              : (const _Atomic uint32_t *)(const void *)(w->ctx + waiting),
                           memory_order_release);
     return true;
 }

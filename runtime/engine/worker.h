@@ -55,9 +55,10 @@ struct hmmsvm_worker {
     /* Of the thread of progress.c. */
     uint64_t called_at;    /* at, when it was called */
     uint64_t lowered;      /* what limit was before it was lowered */
-    uint64_t seen_at;      /* at, and what waiting points to, when it looked last */
+    uint64_t seen_at;      /* at, and what waiting points to, when it saw that group first */
     uint32_t seen_waiting;
-    bool waits; /* for another group or the host, all the time since */
+    uint64_t seen_ns;      /* when that was */
+    bool waits;            /* that group is one that waits */
 
     alignas(128) uint8_t ctx[HMMSVM_MAX_CTX];
     void *args[HMMSVM_MAX_ARGS];

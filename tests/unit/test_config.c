@@ -4,6 +4,7 @@
  * bad value is an error that names the variable, the value and what is allowed.
  */
 #include <sched.h>
+#include <sys/resource.h>
 
 #include "unit.h"
 
@@ -136,6 +137,34 @@ static void bad_compute_units(void **state)
         bad_value("HMMSVM_COMPUTE_UNITS", bad[i], "from 1 to 1024");
 }
 
+static void resident_groups(void **state)
+{
+    struct hmmsvm_open_params params = {.workers = 3, .resident = 2};
+    struct rlimit old, limit;
+
+    (void)state;
+    bad_value("HMMSVM_RESIDENT_GROUPS", "0", "from 1 to 4096");
+    bad_value("HMMSVM_RESIDENT_GROUPS", "4097", "from 1 to 4096");
+    assert_int_equal(read_with("HMMSVM_RESIDENT_GROUPS", "700"), 0);
+    assert_int_equal(config.resident, 700);
+    assert_int_equal(config_read(&params, &config), 0);
+    assert_int_equal(config.resident, 3); /* never fewer than workers */
+    params.resident = HMMSVM_MAX_RESIDENT + 1;
+    assert_int_equal(config_read(&params, &config), -EINVAL);
+    assert_error_says("resident is 4097");
+
+    /* Where address space is limited there are none to spare, unless they are wanted. */
+    assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+    limit = old;
+    limit.rlim_cur = 1ul << 40;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(config_read(NULL, &config), 0);
+    assert_int_equal(config.resident, config.workers);
+    assert_int_equal(read_with("HMMSVM_RESIDENT_GROUPS", "700"), 0);
+    assert_int_equal(config.resident, 700);
+    assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+}
+
 static void bad_fault_around(void **state)
 {
     (void)state;
@@ -252,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup(the_program_wins, unit_clear_environment),
         cmocka_unit_test_setup(bad_mode, unit_clear_environment),
         cmocka_unit_test_setup(bad_compute_units, unit_clear_environment),
+        cmocka_unit_test_setup(resident_groups, unit_clear_environment),
         cmocka_unit_test_setup(bad_fault_around, unit_clear_environment),
         cmocka_unit_test_setup(bad_stats_and_debug, unit_clear_environment),
         cmocka_unit_test_setup(bad_values_count_even_if_not_used, unit_clear_environment),

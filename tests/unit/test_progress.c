@@ -362,6 +362,82 @@ static void a_failure_ends_those_that_were_added(void **state)
     hmmsvm_device_close(dev);
 }
 
+/*
+ * Groups that are given back are started in their order: all wait for the first, and there are more
+ * of them than may be under way at once.
+ */
+static void first_is_slow(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y,
+                          unsigned long z)
+{
+    struct groups *g = UNIT_ARG(struct groups, args, 0);
+
+    (void)y, (void)z;
+    if (!x)
+        usleep(300000);
+    else
+        wait_for(&g->ran[x - 1], 1, ctx);
+    ran(g, x);
+}
+
+static void given_back_groups_keep_their_order(void **state)
+{
+    struct hmmsvm_open_params params = {
+        .mode = HMMSVM_MODE_DIRECT,
+        .workers = 4,
+        .resident = 8,
+        .stack_size = 1u << 18,
+    };
+    struct hmmsvm_device *dev;
+
+    (void)state;
+    assert_int_equal(hmmsvm_device_open(&params, &dev), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct groups g = groups_new(2000);
+
+        run(dev, first_is_slow, &g);
+        groups_check(&g);
+    }
+    hmmsvm_device_close(dev);
+}
+
+static void computes(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y, unsigned long z)
+{
+    struct groups *g = UNIT_ARG(struct groups, args, 0);
+
+    (void)ctx, (void)y, (void)z;
+    usleep(1000);
+    ran(g, x);
+}
+
+/* A group that waits for the host is replaced by one worker, whatever else there is to do. */
+static void ordinary_groups_beside_one_that_waits(void **state)
+{
+    struct hmmsvm_device *dev = unit_open(WORKERS);
+    struct groups waiting = groups_new(1), others = groups_new(1000);
+    void *args[2][1] = {{&waiting}, {&others}};
+    struct hmmsvm_launch launches[] = {
+        launch_of(waits_for_host, args[0], 1),
+        launch_of(computes, args[1], others.total),
+    };
+    struct hmmsvm_completion end;
+
+    (void)state;
+    launches[0].user = &waiting;
+    launches[1].user = &others;
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(hmmsvm_submit(dev, &launches[i]), 0);
+    assert_int_equal(hmmsvm_wait(dev, &end, -1), 0);
+    assert_ptr_equal(end.user, &others);
+    assert_int_equal(end.groups_run, others.total);
+    assert_int_equal(extra(dev), 1);
+    __atomic_store_n(&waiting.go, 1, __ATOMIC_RELEASE);
+    assert_int_equal(hmmsvm_wait(dev, &end, -1), 0);
+    assert_ptr_equal(end.user, &waiting);
+    groups_check(&waiting);
+    groups_check(&others);
+    hmmsvm_device_close(dev);
+}
+
 /* Groups that do not say that they wait are found out by their not ending. */
 static void groups_wait_in_silence(void **state)
 {
@@ -438,6 +514,8 @@ int main(void)
         cmocka_unit_test_setup(a_launch_follows_a_crowd, unit_clear_environment),
         cmocka_unit_test_setup(launches_wait_for_each_other, unit_clear_environment),
         cmocka_unit_test_setup(a_failure_ends_those_that_were_added, unit_clear_environment),
+        cmocka_unit_test_setup(given_back_groups_keep_their_order, unit_clear_environment),
+        cmocka_unit_test_setup(ordinary_groups_beside_one_that_waits, unit_clear_environment),
         cmocka_unit_test_setup(groups_wait_in_silence, unit_clear_environment),
         cmocka_unit_test_setup(ordinary_groups_get_no_more_workers, unit_clear_environment),
         cmocka_unit_test_setup(residents_are_limited, unit_clear_environment),
