@@ -61,6 +61,16 @@ static long json_number(const char *line, const char *name)
     return atol(at + strlen(key));
 }
 
+/* Shows what a server has said so far. */
+__attribute__((unused)) static void server_said(struct server *s)
+{
+    char line[4096];
+
+    fseek(s->said, 0, SEEK_SET);
+    while (fgets(line, sizeof(line), s->said) != NULL)
+        fputs(line, stderr);
+}
+
 __attribute__((unused)) static void server_start(struct server *s)
 {
     char *pocld = built("libexec/hmmsvm/pocld"), *command = built("bin/hmmsvm"), line[1024];
@@ -86,9 +96,7 @@ __attribute__((unused)) static void server_start(struct server *s)
     FILE *from = fdopen(out[0], "r");
     CHECK(from != NULL);
     if (fgets(line, sizeof(line), from) == NULL) {
-        fseek(s->said, 0, SEEK_SET);
-        while (fgets(line, sizeof(line), s->said) != NULL)
-            fputs(line, stderr);
+        server_said(s);
         FAIL("hmmsvm serve did not start");
     }
     fclose(from);
@@ -170,9 +178,13 @@ __attribute__((unused)) static cl_program build_all(const char *source)
     if (clBuildProgram(program, 0, NULL, "-cl-std=CL3.0", NULL, NULL) != CL_SUCCESS) {
         static char log[65536];
 
-        clGetProgramBuildInfo(program, servers[0].device, CL_PROGRAM_BUILD_LOG, sizeof(log), log,
-                              NULL);
-        FAIL("a program does not build: %s", log);
+        for (int i = 0; i < SERVERS; i++) {
+            clGetProgramBuildInfo(program, servers[i].device, CL_PROGRAM_BUILD_LOG, sizeof(log), log,
+                                  NULL);
+            fprintf(stderr, "server %d: %s\n", i, log);
+            server_said(&servers[i]);
+        }
+        FAIL("a program does not build");
     }
     return program;
 }
