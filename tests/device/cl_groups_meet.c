@@ -6,8 +6,7 @@
  */
 #include "cl_harness.h"
 
-#define GROUP  16
-#define ROUNDS 3
+#define GROUP 16
 
 static const char source[] =
     "kernel void meet(global atomic_uint *arrived, global uint *sums, uint rounds) {\n"
@@ -34,13 +33,13 @@ static const char source[] =
 int main(void)
 {
     const cl_uint totals[] = { 8, 64, cl_many_groups() };
-    cl_uint rounds = ROUNDS;
-
     cl_open();
     cl_kernel meet = cl_get_kernel(source, "meet");
     for (size_t t = 0; t < sizeof(totals) / sizeof(*totals); t++) {
+        /* A turn of a thousand threads takes seconds where that is emulated. */
+        cl_uint rounds = cl_kernel_mode && totals[t] > 64 ? 1 : 3;
         size_t n = (size_t)totals[t] * GROUP;
-        cl_uint *sums = calloc(n * ROUNDS, sizeof(*sums));
+        cl_uint *sums = calloc(n * rounds, sizeof(*sums));
         cl_uint *arrived = calloc(1, sizeof(*arrived));
 
         CHECK(sums != NULL && arrived != NULL);
@@ -49,8 +48,8 @@ int main(void)
         ARG(meet, 2, rounds);
         cl_run(cl_queue, meet, n, GROUP, NULL);
         CL(clFinish(cl_queue));
-        EQ(*arrived, ROUNDS * totals[t]);
-        for (cl_uint round = 0; round < ROUNDS; round++)
+        EQ(*arrived, rounds * totals[t]);
+        for (cl_uint round = 0; round < rounds; round++)
             for (size_t i = 0; i < n; i++)
                 EQ(sums[round * n + i], i / GROUP + round);
         free(sums);
