@@ -208,12 +208,13 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     if (params->resident > HMMSVM_MAX_RESIDENT)
         return error_set(-EINVAL, "resident is %u: it has to be at most %u", params->resident,
                          HMMSVM_MAX_RESIDENT);
-    config->resident = config_room() ? DEFAULT_RESIDENT : config->workers;
     err = config_number("HMMSVM_RESIDENT_GROUPS", 1, HMMSVM_MAX_RESIDENT, &config->resident);
     if (err)
         return err;
     if (params->resident)
         config->resident = params->resident;
+    if (!config->resident && config_room())
+        config->resident = DEFAULT_RESIDENT;
     if (config->resident < config->workers)
         config->resident = config->workers;
 

@@ -52,13 +52,11 @@
 
 /**
  * struct progress - what the thread knows
- * @ended:      how many groups had ended
  * @pause:      no worker is started before that time; ring_now_ns()
  * @registered: membarrier() is ready
  */
 struct progress {
     struct hmmsvm_pool *pool;
-    uint64_t ended;
     uint64_t pause;
     bool registered;
 };
@@ -113,19 +111,6 @@ void progress_close(struct hmmsvm_worker *w)
 }
 
 /* ---- looking ------------------------------------------------------------------- */
-
-/* How many groups have ended. Only whether it changes matters. */
-static uint64_t progress_ended(const struct hmmsvm_pool *pool)
-{
-    uint64_t n = 0;
-
-    for (unsigned i = 0; i < pool->workers; i++) {
-        uint64_t ran = atomic_load(&pool->list[i]->at) & CLAIM_GROUPS;
-
-        n += atomic_load(&pool->list[i]->before) + (ran == CLAIM_CLOSED ? 0 : ran);
-    }
-    return n;
-}
 
 /* Sees which workers run a group that waits; returns how many. */
 static unsigned progress_look(struct hmmsvm_pool *pool, uint64_t now)
@@ -386,19 +371,20 @@ static void *progress_main(void *arg)
     struct progress p = {.pool = arg};
     struct ring *ring = p.pool->ring;
     bool was_idle = true;
+    uint32_t before = 0;
 
     while (!atomic_load(&ring->stop)) {
-        uint64_t ended = progress_ended(p.pool);
+        uint32_t started = atomic_load(&ring->tail);
         unsigned waits = progress_look(p.pool, ring_now_ns());
         bool idle = progress_idle(p.pool);
 
-        if (idle && was_idle && ended == p.ended) {
+        if (idle && was_idle && started == before) {
             progress_sleep(&p);
             was_idle = false;
             continue;
         }
         was_idle = idle;
-        p.ended = ended;
+        before = started;
         if (waits)
             progress_help(&p, waits);
         /* The first time it is not yet; and a work-group may have written anything there. */

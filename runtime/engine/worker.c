@@ -328,8 +328,6 @@ static void worker_finish(struct hmmsvm_worker *w)
     if (ran < w->count)
         progress_close(w);
     count = w->count;
-    atomic_store_explicit(&w->before, atomic_load_explicit(&w->before, memory_order_relaxed) + ran,
-                          memory_order_relaxed);
     if (ran < count) {
         /* Nobody shall start what nobody has claimed. */
         uint64_t left = atomic_exchange(&slot->remaining, 0);

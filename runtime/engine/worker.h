@@ -38,7 +38,6 @@ struct hmmsvm_worker {
     uint32_t count;          /* groups; fewer if some were given back */
     _Atomic uint64_t at;     /* the claim, and how many of its groups ran to the end */
     _Atomic uint64_t limit;  /* the claim, and how many of its groups are still the worker's */
-    _Atomic uint64_t before; /* groups of earlier claims */
 
     volatile uint32_t group_failed; /* the group that ran last says that it failed */
     volatile uint32_t too_large;    /* the local memory does not suffice */
