@@ -190,6 +190,11 @@ struct hmmsvm_launch {
     void *user;
 };
 
+/* In an initializer of a launch: @fn knows no fields of the block. */
+#define HMMSVM_NO_CTX                                                                              \
+    .ctx_failed = HMMSVM_NO_FIELD, .ctx_waiting = HMMSVM_NO_FIELD,                                 \
+    .ctx_printf = HMMSVM_NO_FIELD, .ctx_printf_pos = HMMSVM_NO_FIELD
+
 #define HMMSVM_MAX_ARGS 4096
 #define HMMSVM_MAX_CTX  1024
 

@@ -107,10 +107,7 @@ static double touch_by_device(void *p, bool write)
         .groups = {1, 1, 1},
         .args = args,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
     struct hmmsvm_completion end;
     int err = hmmsvm_run(device, &launch, &end);

@@ -121,10 +121,7 @@ static int child_device(struct hello *hello)
         .groups = {1, 1, 1},
         .args = args,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
     struct hmmsvm_device_info info;
     struct hmmsvm_completion end;

@@ -124,10 +124,7 @@ static uint64_t touch_by_device(uint8_t *p, uint64_t size)
         .groups = {1, 1, 1},
         .args = args,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
     struct hmmsvm_completion end;
 

@@ -68,10 +68,7 @@ static uint64_t run(void *arg, unsigned rounds)
         .groups = {side->question->groups, 1, 1},
         .args = args,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
     uint64_t begin = bench_ns();
 

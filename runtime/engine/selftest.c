@@ -171,10 +171,7 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
         .groups = {10, 1, 1},
         .args = args,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
     ring_start(ring, n, 10);
     ring_futex_wake(&ring->bell, 2);

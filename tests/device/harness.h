@@ -230,10 +230,7 @@ static inline void harness_submit(struct harness *h, hmmsvm_workgroup_fn fn, voi
         .groups = {groups, 1, 1},
         .args = slot,
         .nargs = 1,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
         .user = arg,
     };
 

@@ -75,10 +75,7 @@ static inline struct hmmsvm_launch unit_launch(hmmsvm_workgroup_fn fn, void **ar
         .groups = {x, y, z},
         .args = args,
         .nargs = args ? 1 : 0,
-        .ctx_failed = HMMSVM_NO_FIELD,
-        .ctx_waiting = HMMSVM_NO_FIELD,
-        .ctx_printf = HMMSVM_NO_FIELD,
-        .ctx_printf_pos = HMMSVM_NO_FIELD,
+        HMMSVM_NO_CTX,
     };
 }
 
