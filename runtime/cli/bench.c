@@ -134,6 +134,7 @@ static int micro_in_guest(const struct micro *m)
     size_t i;
 
     cli_environment();
+    cli_guest_kernels();
     for (i = 0; i < BENCHES; i++) {
         if (!benches[i].compiles || (m->any_chosen && !m->chosen[i]))
             continue;

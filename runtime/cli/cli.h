@@ -50,6 +50,12 @@ const char *cli_cache(void);
  */
 void cli_environment(void);
 
+/*
+ * Sees to it that POCL_CACHE_DIR names the folder whose built kernels a guest will find: building is
+ * slow under emulation. One that the caller has chosen stays.
+ */
+void cli_guest_kernels(void);
+
 /* The subcommands. argv[0] is the subcommand's name. */
 int cli_run(int argc, char **argv);
 int cli_info(int argc, char **argv);

@@ -384,7 +384,7 @@ static void args_common(const struct conformance *c, struct cli_strings *args)
 }
 
 /* Runs the tests here in direct mode, for the kernels. What comes of it is not judged. */
-static void kernels_compile(const struct conformance *c, const char *cache)
+static void kernels_compile(const struct conformance *c)
 {
     struct cli_strings args = { 0 };
     char *folder = cli_format("%s/compiling", c->run.results);
@@ -403,7 +403,6 @@ static void kernels_compile(const struct conformance *c, const char *cache)
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
         dup2(null, STDOUT_FILENO);
-        setenv("POCL_CACHE_DIR", cache, 1);
         execv(args.items[0], args.items);
         _exit(CLI_FAILED);
     }
@@ -419,20 +418,14 @@ static void kernels_compile(const struct conformance *c, const char *cache)
 static int conformance_in_guest(struct conformance *c)
 {
     struct cli_strings args = { 0 };
-    const char *cache = getenv("POCL_CACHE_DIR");
     char *earlier = c->compare ? realpath(c->compare, NULL) : NULL;
 
     if (c->compare && !earlier)
         cli_die("cannot read %s: %s", c->compare, strerror(errno));
     c->run.results = output_make(c->output);
-    if (!cache || !*cache) {
-        cache = cli_format("%s/guest-kernels", cli_cache());
-        if (mkdir(cache, 0777) && errno != EEXIST)
-            cli_die("cannot create %s: %s", cache, strerror(errno));
-        setenv("POCL_CACHE_DIR", cache, 1);
-    }
+    cli_guest_kernels();
     if (!c->cold)
-        kernels_compile(c, cache);
+        kernels_compile(c);
 
     cli_strings_add(&args, "hmmsvm run");
     cli_strings_add(&args, "--guest");

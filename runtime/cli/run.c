@@ -149,25 +149,30 @@ void cli_environment(void)
     free(engine);
 }
 
-/*
- * The guest forgets what it writes, and building kernels is slow under emulation: pocl's cache of
- * built kernels is kept outside and shared with it.
- */
-static void guest_kernel_cache(struct guest_options *o)
+void cli_guest_kernels(void)
 {
     const char *folder = getenv("POCL_CACHE_DIR");
     char *ours;
 
-    if (folder && *folder) {
-        if (!access(folder, W_OK))
-            cli_strings_add(&o->shares, cli_format("%s", folder));
+    if (folder && *folder)
         return;
-    }
     ours = cli_format("%s/guest-kernels", cli_cache());
     if (mkdir(ours, 0755) && errno != EEXIST)
         cli_die("cannot create %s: %s", ours, strerror(errno));
-    environment_default("POCL_CACHE_DIR", ours);
-    cli_strings_add(&o->shares, ours);
+    if (setenv("POCL_CACHE_DIR", ours, 1))
+        cli_die("cannot set POCL_CACHE_DIR: %s", strerror(errno));
+    free(ours);
+}
+
+/* The guest forgets what it writes, but for folders that it shares. */
+static void guest_share_kernels(struct guest_options *o)
+{
+    const char *folder;
+
+    cli_guest_kernels();
+    folder = getenv("POCL_CACHE_DIR");
+    if (!access(folder, W_OK))
+        cli_strings_add(&o->shares, cli_format("%s", folder));
 }
 
 /* The guest is another machine: only what concerns OpenCL, plus what every program expects. */
@@ -222,7 +227,7 @@ int cli_run(int argc, char **argv)
         return errno == ENOENT ? CLI_NOT_FOUND : CLI_NOT_RUNNABLE;
     }
 
-    guest_kernel_cache(&run.options);
+    guest_share_kernels(&run.options);
     for (i = 0; environ[i]; i++)
         if (environment_passes(environ[i], &run.env))
             cli_strings_add(&env, environ[i]);
