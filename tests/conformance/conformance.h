@@ -13,12 +13,11 @@
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
-#define CL_TARGET_OPENCL_VERSION 300
-#include <CL/cl.h>
+#include "../check.h"
+
 #include <CL/cl_ext.h>
 
 #include <argp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,37 +28,6 @@
 #define MAYBE_UNUSED __attribute__((unused))
 
 /* --- results */
-
-__attribute__((noreturn, format(printf, 4, 5))) static inline void
-test_end(int code, const char *file, int line, const char *format, ...)
-{
-    va_list args;
-
-    fflush(stdout);
-    fprintf(stderr, "%s %s:%d: ", code == 77 ? "SKIP" : "FAIL", file, line);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    _exit(code); /* not exit(): other threads may be running */
-}
-
-#define FAIL(...) test_end(1, __FILE__, __LINE__, __VA_ARGS__)
-#define SKIP(...) test_end(77, __FILE__, __LINE__, __VA_ARGS__)
-
-#define CHECK(condition)                                                                          \
-    do {                                                                                          \
-        if (!(condition))                                                                         \
-            FAIL("%s is not so", #condition);                                                     \
-    } while (0)
-
-/* Two integers are equal; prints both if not. */
-#define EQ(is, wanted)                                                                            \
-    do {                                                                                          \
-        long long is_ = (long long)(is), wanted_ = (long long)(wanted);                           \
-        if (is_ != wanted_)                                                                       \
-            FAIL("%s is %lld, not %lld (%s)", #is, is_, wanted_, #wanted);                        \
-    } while (0)
 
 /* Two pointers or handles are equal. */
 #define SAME(is, wanted)                                                                          \
@@ -136,6 +104,16 @@ static inline cl_command_queue new_queue(cl_command_queue_properties properties)
 
     OK(err);
     return q;
+}
+
+/* A queue that runs commands out of order; NULL if the device has none. */
+MAYBE_UNUSED static cl_command_queue new_unordered_queue(void)
+{
+    cl_command_queue_properties can;
+
+    OK(clGetDeviceInfo(device, CL_DEVICE_QUEUE_PROPERTIES, sizeof(can), &can, NULL));
+    return can & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE
+               ? new_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) : NULL;
 }
 
 /* Another context of the same device. */
@@ -370,26 +348,6 @@ MAYBE_UNUSED static cl_event user_event(void)
 
     OK(err);
     return e;
-}
-
-MAYBE_UNUSED static cl_int event_status(cl_event event)
-{
-    cl_int status;
-
-    OK(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(status), &status, NULL));
-    return status;
-}
-
-/* The command ends well and was of this type; the event is released. */
-MAYBE_UNUSED static void event_ends(cl_event event, cl_command_type wanted)
-{
-    cl_command_type type;
-
-    OK(clWaitForEvents(1, &event));
-    EQ(event_status(event), CL_COMPLETE);
-    OK(clGetEventInfo(event, CL_EVENT_COMMAND_TYPE, sizeof(type), &type, NULL));
-    EQ(type, wanted);
-    OK(clReleaseEvent(event));
 }
 
 #endif /* CONFORMANCE_H */

@@ -23,7 +23,6 @@ static void *open_gate(void *arg)
 
 int main(int argc, char **argv)
 {
-    cl_command_queue_properties can;
     pthread_t thread;
     cl_event done;
 
@@ -58,10 +57,9 @@ int main(int argc, char **argv)
     EQ(copied[N - 1], 77);
 
     /* out of order, it does not wait for what waits for this program */
-    OK(clGetDeviceInfo(device, CL_DEVICE_QUEUE_PROPERTIES, sizeof(can), &can, NULL));
-    if (!(can & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE))
+    cl_command_queue unordered = new_unordered_queue();
+    if (unordered == NULL)
         return 0;
-    cl_command_queue unordered = new_queue(CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE);
     gate = user_event();
     cl_uint zero = 0, *other = svm_alloc(0, sizeof(*other));
     OK(clEnqueueSVMMemFill(unordered, other, &zero, sizeof(zero), sizeof(*other), 1, &gate, &done));

@@ -27,7 +27,7 @@ static void advise(const void *p, size_t size, cl_mem_advice_intel advice)
     cl_event event;
 
     CL(usm_advise(cl_queue, p, size, advice, 0, NULL, &event));
-    usm_event_ends(event, CL_COMMAND_MEMADVISE_INTEL);
+    event_ends(event, CL_COMMAND_MEMADVISE_INTEL);
 }
 
 static void kernel_adds(cl_uint *p, cl_uint x)
@@ -113,9 +113,9 @@ int main(void)
     CL(err);
     CL(usm_advise(cl_queue, p, BYTES, ADVICE_SET_SYSTEM, 1, &user, &event));
     usleep(10000);
-    CHECK(cl_status(event) > CL_RUNNING);
+    CHECK(event_status(event) > CL_RUNNING);
     CL(clSetUserEventStatus(user, CL_COMPLETE));
-    usm_event_ends(event, CL_COMMAND_MEMADVISE_INTEL);
+    event_ends(event, CL_COMMAND_MEMADVISE_INTEL);
     CL(clReleaseEvent(user));
     advise(p, BYTES, ADVICE_CLEAR_SYSTEM);
 

@@ -51,7 +51,7 @@ int main(void)
         atomic_fetch_add(&s->sum, 1);
         mine++;
     }
-    CHECK(cl_status(done) > CL_COMPLETE);
+    CHECK(event_status(done) > CL_COMPLETE);
     atomic_store(&s->stop, 1);
     CL(clWaitForEvents(1, &done));
     EQ(s->sum, GROUPS * GROUP * ROUNDS + mine);

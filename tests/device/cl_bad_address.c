@@ -40,8 +40,8 @@ static void fails(cl_kernel kernel, char *said, size_t size)
     close(file);
     EQ(waited, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
     EQ(waited_next, CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    EQ(cl_status(event), CL_OUT_OF_RESOURCES);
-    CHECK(cl_status(next) < 0);
+    EQ(event_status(event), CL_OUT_OF_RESOURCES);
+    CHECK(event_status(next) < 0);
 }
 
 static void good(cl_kernel kernel)

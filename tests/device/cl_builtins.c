@@ -119,7 +119,7 @@ static void run(const char *source, const char *options)
             CL(clSetKernelArgSVMPointer(kernel, 1, scratch));
         cl_run(cl_queue, kernel, 8, 4, &event);
         CL(clWaitForEvents(1, &event));
-        EQ(cl_status(event), CL_COMPLETE);
+        EQ(event_status(event), CL_COMPLETE);
     }
 }
 

@@ -142,7 +142,7 @@ static void test_given_early(void)
         e[i] = go(cl_queue, wait_kernel, 1, 1, 0, NULL);
     CL(clFlush(cl_queue));
     for (int i = 0; i < 10; i++) {
-        EQ(cl_status(e[i]), CL_SUBMITTED); /* the device has it, and it has not started */
+        EQ(event_status(e[i]), CL_SUBMITTED); /* the device has it, and it has not started */
         CL(clSetEventCallback(e[i], CL_RUNNING, on_status, (void *)(intptr_t)CL_RUNNING));
         CL(clSetEventCallback(e[i], CL_COMPLETE, on_status, (void *)(intptr_t)CL_COMPLETE));
     }
@@ -151,7 +151,7 @@ static void test_given_early(void)
     CL(clFinish(cl_queue));
     EQ(seen, 11);
     for (int i = 0; i < 10; i++)
-        EQ(cl_status(e[i]), CL_COMPLETE);
+        EQ(event_status(e[i]), CL_COMPLETE);
     for (int i = 0; i < 5000 && atomic_load(&called) < 20; i++)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     EQ(called, 20);
@@ -247,7 +247,7 @@ static void test_diamond(void)
         release(e, 8);
     }
     CL(clFinish(any));
-    EQ(cl_status(e[8]), CL_COMPLETE);
+    EQ(event_status(e[8]), CL_COMPLETE);
     release(&e[8], 1);
     for (int i = 0; i < 8; i++) {
         CL(clEnqueueReadBuffer(any, sums[i], CL_TRUE, 0, sizeof(a), a, 0, NULL, NULL));
@@ -280,8 +280,8 @@ static void test_host_commands(void)
                 CL(clEnqueueBarrierWithWaitList(cl_queue, 0, NULL, NULL));
         }
         CL(clFlush(cl_queue));
-        EQ(cl_status(e[0]), CL_QUEUED);
-        EQ(cl_status(e[59]), CL_QUEUED);
+        EQ(event_status(e[0]), CL_QUEUED);
+        EQ(event_status(e[59]), CL_QUEUED);
         if (round == 0)
             CL(clSetUserEventStatus(user, CL_COMPLETE));
         gate_open();
@@ -321,13 +321,13 @@ static void test_failure(int before, int after)
     CL(clFinish(cl_queue));
     CL(clFinish(other));
 
-    EQ(cl_status(first), CL_COMPLETE);
+    EQ(event_status(first), CL_COMPLETE);
     for (int i = 0; i < before; i++)
-        EQ(cl_status(e[i]), CL_COMPLETE);
-    EQ(cl_status(failed), CL_OUT_OF_RESOURCES);
+        EQ(event_status(e[i]), CL_COMPLETE);
+    EQ(event_status(failed), CL_OUT_OF_RESOURCES);
     for (int i = before; i < before + after; i++)
-        EQ(cl_status(e[i]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    EQ(cl_status(elsewhere), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+        EQ(event_status(e[i]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    EQ(event_status(elsewhere), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
 
     cl_event good = go(cl_queue, add, ITEMS, 8, 0, NULL);
     CL(clWaitForEvents(1, &good));

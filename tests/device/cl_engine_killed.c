@@ -88,11 +88,11 @@ int main(void)
         last = engine;
         EQ(kill(engine, SIGKILL), 0);
         EQ(clWaitForEvents(1, &event), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-        EQ(cl_status(event), CL_OUT_OF_RESOURCES);
+        EQ(event_status(event), CL_OUT_OF_RESOURCES);
         EQ(shared.started, 1);
         EQ(clWaitForEvents(5, after), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
         for (int i = 0; i < 5; i++)
-            EQ(cl_status(after[i]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+            EQ(event_status(after[i]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
         for (int i = 0; i < 100; i++)
             EQ(a[i], -1);
 

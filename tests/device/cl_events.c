@@ -65,12 +65,12 @@ int main(void)
     CL(clFlush(any));
     nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
     EQ(value(), 0);
-    EQ(cl_status(e[0]), CL_QUEUED);
+    EQ(event_status(e[0]), CL_QUEUED);
     CL(clSetUserEventStatus(user, CL_COMPLETE));
     CL(clWaitForEvents(1, &e[99]));
     EQ(value(), 100);
     for (int i = 0; i < 100; i++)
-        EQ(cl_status(e[i]), CL_COMPLETE);
+        EQ(event_status(e[i]), CL_COMPLETE);
     for (int i = 0; i < 2000 && atomic_load(&mine) == 0; i++)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     EQ(mine, 1);
@@ -84,13 +84,13 @@ int main(void)
     CL(clEnqueueBarrierWithWaitList(any, 1, &e[0], &barrier));
     e[1] = enqueue(any, 101, 102, NULL);
     CL(clFlush(any));
-    EQ(cl_status(marker), CL_QUEUED);
-    EQ(cl_status(e[1]), CL_QUEUED);
+    EQ(event_status(marker), CL_QUEUED);
+    EQ(event_status(e[1]), CL_QUEUED);
     CL(clSetUserEventStatus(user, CL_COMPLETE));
     CL(clFinish(any));
     EQ(value(), 102);
-    EQ(cl_status(marker), CL_COMPLETE);
-    EQ(cl_status(barrier), CL_COMPLETE);
+    EQ(event_status(marker), CL_COMPLETE);
+    EQ(event_status(barrier), CL_COMPLETE);
 
     /* failure spreads to what depends on it, and to nothing else */
     user = clCreateUserEvent(cl_ctx, &err);
@@ -99,8 +99,8 @@ int main(void)
     e[2] = enqueue(cl_queue, 102, 103, NULL);
     CL(clSetUserEventStatus(user, -77));
     EQ(clWaitForEvents(1, &e[1]), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    CHECK(cl_status(e[0]) < 0);
-    CHECK(cl_status(e[1]) < 0);
+    CHECK(event_status(e[0]) < 0);
+    CHECK(event_status(e[1]) < 0);
     CL(clWaitForEvents(1, &e[2]));
     CL(clFinish(any));
     EQ(value(), 103);

@@ -56,10 +56,10 @@ int main(void)
         cl_run(other, arrive, 1, 1, NULL);
         CL(clFlush(other));
         wait_until(&words[0], totals[t] + 1);
-        CHECK(cl_status(done) > CL_COMPLETE);
+        CHECK(event_status(done) > CL_COMPLETE);
         atomic_store(&words[1], 100);
         CL(clWaitForEvents(1, &done));
-        EQ(cl_status(done), CL_COMPLETE);
+        EQ(event_status(done), CL_COMPLETE);
         for (cl_uint i = 0; i < totals[t]; i++)
             EQ(out[i], 100 + i);
         CL(clReleaseEvent(done));

@@ -19,48 +19,15 @@
 #ifndef HMMSVM_TEST_CL_HARNESS_H
 #define HMMSVM_TEST_CL_HARNESS_H
 
-#define CL_TARGET_OPENCL_VERSION 300
-#include <CL/cl.h>
+#include "../check.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-__attribute__((noreturn, format(printf, 4, 5))) static inline void
-cl_end(int code, const char *file, int line, const char *format, ...)
-{
-    va_list args;
-
-    fflush(stdout);
-    fprintf(stderr, "%s %s:%d: ", code == 77 ? "SKIP" : "FAIL", file, line);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    _exit(code); /* not exit(): other threads may be running */
-}
-
-#define FAIL(...) cl_end(1, __FILE__, __LINE__, __VA_ARGS__)
-#define SKIP(...) cl_end(77, __FILE__, __LINE__, __VA_ARGS__)
-
-#define CHECK(condition)                                                                  \
-    do {                                                                                  \
-        if (!(condition))                                                                 \
-            FAIL("%s is not so", #condition);                                             \
-    } while (0)
-
-/* Two integers are equal; prints both if not. */
-#define EQ(is, wanted)                                                                    \
-    do {                                                                                  \
-        long long is_ = (long long)(is), wanted_ = (long long)(wanted);                   \
-        if (is_ != wanted_)                                                               \
-            FAIL("%s is %lld, not %lld (%s)", #is, is_, wanted_, #wanted);                \
-    } while (0)
 
 /* An OpenCL call that returns its error succeeds. */
 #define CL(call) EQ(call, CL_SUCCESS)
@@ -180,14 +147,6 @@ __attribute__((unused)) static void cl_run(cl_command_queue queue, cl_kernel ker
 {
     CL(clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &global, local != 0 ? &local : NULL, 0, NULL,
                               event));
-}
-
-__attribute__((unused)) static cl_int cl_status(cl_event event)
-{
-    cl_int status;
-
-    CL(clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(status), &status, NULL));
-    return status;
 }
 
 #endif /* HMMSVM_TEST_CL_HARNESS_H */

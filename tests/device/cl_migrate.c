@@ -18,18 +18,6 @@ static const char source[] =
 static cl_kernel add;
 static bool visible;
 
-/* A command ends well, after its wait list, as a command of this type. */
-static void event_ends(cl_event event, cl_command_type wanted)
-{
-    cl_command_type type;
-
-    CL(clWaitForEvents(1, &event));
-    EQ(cl_status(event), CL_COMPLETE);
-    CL(clGetEventInfo(event, CL_EVENT_COMMAND_TYPE, sizeof(type), &type, NULL));
-    EQ(type, wanted);
-    CL(clReleaseEvent(event));
-}
-
 static void migrate(const void *p, size_t size, cl_mem_migration_flags flags)
 {
     cl_event event;
@@ -96,15 +84,15 @@ static void order(cl_uint *a, cl_uint *b)
     CL(clEnqueueMarkerWithWaitList(cl_queue, 0, NULL, &mark));
     CL(clFlush(cl_queue));
     usleep(20000);
-    CHECK(cl_status(migrated) > CL_RUNNING);
-    CHECK(cl_status(mark) > CL_RUNNING);
+    CHECK(event_status(migrated) > CL_RUNNING);
+    CHECK(event_status(mark) > CL_RUNNING);
     if (visible) {
         CHECK(counters_read(&after));
         EQ(after.pages_to_device, before.pages_to_device);
     }
     CL(clSetUserEventStatus(user, CL_COMPLETE));
     CL(clWaitForEvents(1, &mark));
-    EQ(cl_status(migrated), CL_COMPLETE);
+    EQ(event_status(migrated), CL_COMPLETE);
     if (visible) {
         MOST(counters_device_pages(a, BYTES), PAGES);
         CHECK(counters_device_pages(b, BYTES) >= 8);
@@ -127,7 +115,7 @@ static void order(cl_uint *a, cl_uint *b)
     CL(clEnqueueSVMMigrateMem(cl_queue, 1, pointers, sizes, 0, 1, &user, &migrated));
     CL(clSetUserEventStatus(user, -7));
     EQ(clWaitForEvents(1, &migrated), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    EQ(cl_status(migrated), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
+    EQ(event_status(migrated), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
     if (visible)
         EQ(counters_device_pages(a, BYTES), 0);
     CL(clReleaseEvent(migrated));

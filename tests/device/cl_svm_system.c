@@ -29,7 +29,7 @@ int main(void)
     CL(clEnqueueSVMMemcpy(cl_queue, CL_FALSE, b, a, N * sizeof(*a), 0, NULL, &e[3]));
     CL(clEnqueueSVMMigrateMem(cl_queue, 2, pointers, sizes, 0, 0, NULL, &e[4]));
     for (int i = 0; i < 5; i++)
-        CHECK(cl_status(e[i]) > CL_COMPLETE);
+        CHECK(event_status(e[i]) > CL_COMPLETE);
     EQ(a[N / 2], 0x01010101);
     EQ(b[N / 2], 0x02020202);
 
@@ -41,7 +41,7 @@ int main(void)
                                                  CL_COMMAND_SVM_MIGRATE_MEM };
         cl_command_type type;
 
-        EQ(cl_status(e[i]), CL_COMPLETE);
+        EQ(event_status(e[i]), CL_COMPLETE);
         CL(clGetEventInfo(e[i], CL_EVENT_COMMAND_TYPE, sizeof(type), &type, NULL));
         EQ(type, types[i]);
         CL(clReleaseEvent(e[i]));

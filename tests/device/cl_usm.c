@@ -180,20 +180,20 @@ static void commands(void)
             user = clCreateUserEvent(cl_ctx, &err);
             CL(err);
             CL(usm_fill(cl_queue, kinds[from], &pattern, sizeof(pattern), BYTES, 1, &user, &event));
-            CHECK(cl_status(event) > CL_RUNNING);
+            CHECK(event_status(event) > CL_RUNNING);
             CL(clSetUserEventStatus(user, CL_COMPLETE));
             CL(clReleaseEvent(user));
-            usm_event_ends(event, CL_COMMAND_MEMFILL_INTEL);
+            event_ends(event, CL_COMMAND_MEMFILL_INTEL);
             CL(usm_arg(add, 0, kinds[from]));
             ARG(add, 1, x);
             cl_run(cl_queue, add, N, 0, NULL);
             CL(usm_migrate(cl_queue, kinds[from], BYTES, 0, 0, NULL, &event));
-            usm_event_ends(event, CL_COMMAND_MIGRATEMEM_INTEL);
+            event_ends(event, CL_COMMAND_MIGRATEMEM_INTEL);
             CL(usm_copy(cl_queue, CL_FALSE, kinds[to], kinds[from], BYTES, 0, NULL, &event));
-            usm_event_ends(event, CL_COMMAND_MEMCPY_INTEL);
+            event_ends(event, CL_COMMAND_MEMCPY_INTEL);
             CL(usm_migrate(cl_queue, kinds[to], BYTES, CL_MIGRATE_MEM_OBJECT_HOST, 0, NULL,
                            &event));
-            usm_event_ends(event, CL_COMMAND_MIGRATEMEM_INTEL);
+            event_ends(event, CL_COMMAND_MIGRATEMEM_INTEL);
             for (int i = 0; i < N; i++)
                 EQ(kinds[to][i], pattern + x);
             kinds[from][7] = 99;
@@ -294,10 +294,10 @@ static void blocking_free(void)
     CL(clEnqueueMarkerWithWaitList(queue, 0, NULL, NULL));
     CL(clEnqueueNDRangeKernel(queue, add, 1, NULL, &n, NULL, 0, NULL, &last));
     CL(clWaitForEvents(1, &last));
-    CHECK(cl_status(late) > CL_RUNNING);
+    CHECK(event_status(late) > CL_RUNNING);
     EQ(pthread_create(&thread, NULL, release_later, user), 0);
     CL(usm_blocking_free(cl_ctx, p));
-    EQ(cl_status(late), CL_COMPLETE);
+    EQ(event_status(late), CL_COMPLETE);
     EQ(pthread_join(thread, NULL), 0);
     CL(clReleaseEvent(late));
     CL(clReleaseEvent(last));

@@ -69,16 +69,4 @@ __attribute__((unused)) static void usm_open(void)
     }
 }
 
-/* A command ended well, and is of this type. */
-__attribute__((unused)) static void usm_event_ends(cl_event event, cl_command_type wanted)
-{
-    cl_command_type type;
-
-    CL(clWaitForEvents(1, &event));
-    EQ(cl_status(event), CL_COMPLETE);
-    CL(clGetEventInfo(event, CL_EVENT_COMMAND_TYPE, sizeof(type), &type, NULL));
-    EQ(type, wanted);
-    CL(clReleaseEvent(event));
-}
-
 #endif /* HMMSVM_TEST_CL_USM_H */

@@ -31,7 +31,7 @@ int main(void)
     if (clEnqueueNDRangeKernel(servers[0].queue, greedy, 1, NULL, &global, NULL, 0, NULL, &event) ==
         CL_SUCCESS) {
         EQ(clWaitForEvents(1, &event), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-        CHECK(cl_status(event) < 0);
+        CHECK(event_status(event) < 0);
     }
     CL(clEnqueueNDRangeKernel(servers[0].queue, add, 1, NULL, &global, NULL, 0, NULL, &event));
     CL(clWaitForEvents(1, &event));

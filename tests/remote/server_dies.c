@@ -48,9 +48,9 @@ int main(void)
     }
     CHECK(kill(servers[1].server_pid, SIGKILL) == 0);
     EQ(clWaitForEvents(1, &stuck), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    EQ(cl_status(stuck), CL_DEVICE_NOT_AVAILABLE);
+    EQ(event_status(stuck), CL_DEVICE_NOT_AVAILABLE);
     EQ(clWaitForEvents(1, &behind), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    CHECK(cl_status(behind) < 0);
+    CHECK(event_status(behind) < 0);
     CHECK(waitpid(servers[1].pid, &status, 0) == servers[1].pid);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 125);
 
@@ -67,7 +67,7 @@ int main(void)
     /* The last to write this buffer was the dead one. */
     cl_event orphan = go(&servers[0], add, there, N, NULL);
     EQ(clWaitForEvents(1, &orphan), CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST);
-    CHECK(cl_status(orphan) < 0);
+    CHECK(event_status(orphan) < 0);
 
     /* The other one. */
     CL(clWaitForEvents(1, &(cl_event){ go(&servers[0], add, here, N, NULL) }));
