@@ -15,6 +15,7 @@
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/page-flags.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -30,6 +31,15 @@
  * takes it out of the swap cache and then writes the new one into it (seen in 6.12).
  */
 #define HMMSVM_SWAP_CACHE_MIGRATES	(LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0))
+
+/* What is in struct folio's mapping; renamed in 6.17. */
+#ifdef FOLIO_MAPPING_ANON
+#define HMMSVM_MAPPING_ANON	FOLIO_MAPPING_ANON
+#define HMMSVM_MAPPING_FLAGS	FOLIO_MAPPING_FLAGS
+#else
+#define HMMSVM_MAPPING_ANON	PAGE_MAPPING_ANON
+#define HMMSVM_MAPPING_FLAGS	PAGE_MAPPING_FLAGS
+#endif
 
 /* Typed allocation, since 7.0. */
 #ifndef kmalloc_obj

@@ -127,6 +127,12 @@ static void chunk_update_list(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chu
 		list_move(&chunk->node, &dm->full);
 }
 
+/* What the eviction policy sees of it: nothing to be had while it is emptied or filled. */
+static void chunk_show(struct hmmsvm_chunk *chunk)
+{
+	chunk->policy->used = chunk->evicting || chunk->reserved ? 0 : chunk->used;
+}
+
 /* Takes the region back into the pool if nothing uses or reserves it. */
 static void region_release(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
 {
@@ -200,11 +206,23 @@ static struct hmmsvm_region *region_take(struct hmmsvm_devmem *dm, struct hmmsvm
 	return region;
 }
 
+static void region_reserve(struct hmmsvm_devmem *dm, struct hmmsvm_region *region, bool reserve)
+{
+	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
+
+	if (region->reserved == reserve)
+		return;
+	region->reserved = reserve;
+	chunk->reserved += reserve ? 1 : -1;
+	chunk_show(chunk);
+}
+
 /*
  * Makes sure that each page in [@first, @first + @count) of @block has a place,
  * until hmmsvm_devmem_unreserve(). @absent is a page that is known not to be in
  * device memory (or -1u): if its place is used all the same, somebody else does.
- * Returns the number of regions that there is no room for.
+ * A place in a chunk that is being emptied is none: what moves by number there must not be
+ * allocated anew (anon.c). Returns the number of regions that there is no room for.
  */
 unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 				   unsigned int first, unsigned int count, unsigned int absent)
@@ -217,8 +235,10 @@ unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_blo
 	for (number = first / HMMSVM_REGION_PAGES;
 	     number <= (first + count - 1) / HMMSVM_REGION_PAGES; number++) {
 		region = block->regions[number];
-		if (region && absent / HMMSVM_REGION_PAGES == number &&
-		    region->used & BIT(absent % HMMSVM_REGION_PAGES)) {
+		if (region && !region->reserved &&
+		    (region_chunk(dm, region)->evicting ||
+		     (absent / HMMSVM_REGION_PAGES == number &&
+		      region->used & BIT(absent % HMMSVM_REGION_PAGES)))) {
 			region_orphan(dm, region);
 			region = NULL;
 		}
@@ -226,7 +246,7 @@ unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_blo
 			region = region_take(dm, ctx, block, number,
 					     count == HMMSVM_BLOCK_PAGES);
 		if (region)
-			region->reserved = true;
+			region_reserve(dm, region, true);
 		else
 			missing++;
 	}
@@ -245,7 +265,7 @@ void hmmsvm_devmem_unreserve(struct hmmsvm_context *ctx, struct hmmsvm_block *bl
 		region = block->regions[i];
 		if (!region || !region->reserved)
 			continue;
-		region->reserved = false;
+		region_reserve(dm, region, false);
 		region_release(dm, region);
 	}
 	spin_unlock(&dm->lock);
@@ -271,8 +291,7 @@ static void region_use(struct hmmsvm_devmem *dm, struct hmmsvm_region *region, u
 	region->used |= GENMASK(first + nr - 1, first);
 	region->retired &= ~GENMASK(first + nr - 1, first);
 	chunk->used += nr;
-	if (!chunk->evicting)
-		chunk->policy->used = chunk->used;
+	chunk_show(chunk);
 	dm->used_pages += nr;
 	hmmsvm_pages_set(&region->block->policy.resident,
 			 region->number * HMMSVM_REGION_PAGES + first, nr);
@@ -356,8 +375,7 @@ static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
 		return;
 	region->used &= ~BIT(at);
 	chunk->used--;
-	if (!chunk->evicting)
-		chunk->policy->used = chunk->used;
+	chunk_show(chunk);
 	dm->used_pages--;
 	if (region->ctx)
 		atomic64_dec(&region->ctx->count.device_pages);
@@ -474,7 +492,8 @@ struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page 
 
 /*
  * A chunk to empty, chosen by @eviction; NULL if there is none. Nobody else
- * gets it and no region of it is taken until hmmsvm_devmem_evicted().
+ * gets it, no region of it is taken, and so no page of it allocated, until
+ * hmmsvm_devmem_evicted().
  */
 struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 					  const struct hmmsvm_eviction *eviction, bool *error)
@@ -492,7 +511,7 @@ struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 	if (victim >= 0 && victim < dm->nr_chunks && dm->policy[victim].used) {
 		chunk = &dm->chunks[victim];
 		chunk->evicting = true;
-		chunk->policy->used = 0;
+		chunk_show(chunk);
 		chunk_update_list(dm, chunk);
 	} else if (victim != -1) {
 		*error = true;
@@ -501,53 +520,68 @@ struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 	return chunk;
 }
 
+static void chunk_done(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+{
+	lockdep_assert_held(&dm->lock);
+	chunk->evicting = false;
+	chunk_show(chunk);
+	chunk_update_list(dm, chunk);
+}
+
 /* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 {
 	spin_lock(&dm->lock);
-	chunk->evicting = false;
-	chunk->policy->used = chunk->used;
+	chunk_done(dm, chunk);
 	chunk->policy->preferred = false;
 	if (chunk->used)
 		chunk_touch(dm, chunk);
 	else
 		chunk->policy->touches = 0;
-	chunk_update_list(dm, chunk);
 	spin_unlock(&dm->lock);
 }
 
 /* ---- the end of a context -------------------------------------------------------- */
 
-/* A chunk with pages of @ctx at or after number *@at, which moves on; NULL if there is none. */
+/*
+ * A chunk with pages of @ctx at or after number *@at, which moves on; NULL if there is
+ * none. @pages are those. As with a victim no page of it is allocated anew until
+ * hmmsvm_devmem_left().
+ */
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at)
+					   unsigned int *at, struct hmmsvm_pages *pages)
 {
 	struct hmmsvm_chunk *found = NULL;
 	unsigned int i;
 
+	memset(pages, 0, sizeof(*pages));
 	spin_lock(&dm->lock);
 	while (!found && *at < dm->nr_chunks) {
 		struct hmmsvm_chunk *chunk = &dm->chunks[(*at)++];
 
-		for (i = 0; i < HMMSVM_BLOCK_REGIONS && !found; i++)
-			if (chunk->regions[i].ctx == ctx && chunk->regions[i].used)
-				found = chunk;
+		/* Whoever empties it takes ours along. */
+		if (chunk->evicting)
+			continue;
+		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+			if (chunk->regions[i].ctx != ctx || !chunk->regions[i].used)
+				continue;
+			hmmsvm_pages_set(pages, i * HMMSVM_REGION_PAGES, HMMSVM_REGION_PAGES);
+			found = chunk;
+		}
+	}
+	if (found) {
+		found->evicting = true;
+		chunk_show(found);
+		chunk_update_list(dm, found);
 	}
 	spin_unlock(&dm->lock);
 	return found;
 }
 
-/* Which pages of @chunk are charged to @ctx. */
-void hmmsvm_devmem_pages_of(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
-			    struct hmmsvm_context *ctx, struct hmmsvm_pages *pages)
+void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 {
-	unsigned int i;
-
-	memset(pages, 0, sizeof(*pages));
 	spin_lock(&dm->lock);
-	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
-		if (chunk->regions[i].ctx == ctx)
-			hmmsvm_pages_set(pages, i * HMMSVM_REGION_PAGES, HMMSVM_REGION_PAGES);
+	chunk_done(dm, chunk);
 	spin_unlock(&dm->lock);
 }
 

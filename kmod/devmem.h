@@ -34,7 +34,8 @@ struct hmmsvm_chunk {
 	struct hmmsvm_policy_chunk *policy;
 	u32 taken;			/* a bit a region */
 	u16 used;			/* pages */
-	bool evicting;
+	u8 reserved;			/* regions */
+	bool evicting;			/* being emptied; see hmmsvm_devmem_victim() */
 	struct hmmsvm_region regions[HMMSVM_BLOCK_REGIONS];
 };
 
@@ -92,9 +93,8 @@ struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 					  const struct hmmsvm_eviction *eviction, bool *error);
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at);
-void hmmsvm_devmem_pages_of(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
-			    struct hmmsvm_context *ctx, struct hmmsvm_pages *pages);
+					   unsigned int *at, struct hmmsvm_pages *pages);
+void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx);
 
 #endif /* HMMSVM_DEVMEM_H */

@@ -7,6 +7,7 @@
  *   mirror.c   the engine's mapping and its faults
  *   block.c    blocks of 2 MiB; calls the policy     advice.c, policy/
  *   migrate.c  moves pages to device memory and back
+ *   anon.c     the reverse maps of pages that move by number
  *   devmem.c   device memory: what there is, whose it is
  *   range.c    watching the application's page table
  *   events.c   event rings and tracepoints           (bottom)

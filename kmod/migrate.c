@@ -10,7 +10,8 @@
  *
  * Back to system memory there are three ways: by address (a CPU fault, a
  * request), by number of the device page (eviction, the end of a context, of
- * the module), which works whoever has them mapped. The CPU fault is the
+ * the module), which works whoever has them mapped, but needs hold of their
+ * reverse map, see anon.c. The CPU fault is the
  * CPU's only way home. It needs one page: if there is none to be had, one of
  * a small reserve; if that is used up too, the thread gets SIGBUS, never a
  * hang. Pages are charged to the same memory cgroup before and after, so that
@@ -32,6 +33,7 @@
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
+#include "anon.h"
 #include "block.h"
 #include "compat.h"
 #include "events.h"
@@ -54,6 +56,12 @@
 struct migrate_work {
 	unsigned long src[HMMSVM_BLOCK_PAGES];
 	unsigned long dst[HMMSVM_BLOCK_PAGES];
+};
+
+/* The same by number, with the reverse maps of what moves. */
+struct migrate_number {
+	struct migrate_work work;
+	struct hmmsvm_anon_hold anon;
 };
 
 static DEFINE_SPINLOCK(reserve_lock);
@@ -279,42 +287,54 @@ static int home_by_address(struct migrate_home *home, unsigned long start, unsig
 	return found ? 0 : -ENOMEM;
 }
 
-/* The same for @nr device pages from number @pfn on, whoever has them mapped. */
+/*
+ * The same for @nr device pages from number @pfn on, whoever has them mapped. The reverse
+ * map of each is held, and none is allocated meanwhile.
+ */
 static void home_by_number(struct migrate_home *home, unsigned long pfn, unsigned int nr,
-			   struct migrate_work *work)
+			   struct migrate_number *number)
 {
+	struct migrate_work *work = &number->work;
+	unsigned int i;
+
 	memset(work, 0, sizeof(*work));
 	migrate_device_range(work->src, pfn, nr);
+	for (i = 0; i < nr; i++)
+		if (work->src[i] & MIGRATE_PFN_MIGRATE)
+			WARN_ON_ONCE(!hmmsvm_anon_is_held(&number->anon,
+							  migrate_pfn_to_page(work->src[i])));
 	home_copy(home, work->src, work->dst, nr);
 	migrate_device_pages(work->src, work->dst, nr);
 	home_account(home, work->src, work->dst, nr);
 	migrate_device_finalize(work->src, work->dst, nr);
 }
 
-/* Empties @chunk, of the pages in @pages if that is not NULL. Returns pages moved. */
+/*
+ * Empties @chunk, which is marked so that nothing of it is allocated, of the pages in @pages
+ * if that is not NULL. Those that somebody else is at work on stay. Returns pages moved.
+ */
 static unsigned long empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
 				 const struct hmmsvm_pages *pages, struct migrate_home *home,
-				 struct migrate_work *work)
+				 struct migrate_number *number)
 {
 	unsigned long pfn = dm->first_pfn + (chunk - dm->chunks) * HMMSVM_BLOCK_PAGES;
-	unsigned int first = 0, end;
+	unsigned int first, end;
 
-	while (first < HMMSVM_BLOCK_PAGES) {
-		if (pages && !hmmsvm_pages_test(pages, first)) {
-			first += HMMSVM_REGION_PAGES;
-			continue;
-		}
-		end = first;
-		while (end < HMMSVM_BLOCK_PAGES && (!pages || hmmsvm_pages_test(pages, end)))
-			end += HMMSVM_REGION_PAGES;
-		home_by_number(home, pfn + first, end - first, work);
-		first = end;
+	number->anon.nr = 0;
+	for (first = 0; first < HMMSVM_BLOCK_PAGES; first = end + 1) {
+		for (end = first; end < HMMSVM_BLOCK_PAGES; end++)
+			if ((pages && !hmmsvm_pages_test(pages, end)) ||
+			    !hmmsvm_anon_hold(&number->anon, pfn_to_page(pfn + end)))
+				break;
+		if (end > first)
+			home_by_number(home, pfn + first, end - first, number);
+		hmmsvm_anon_release(&number->anon);
 	}
 	return home->pages;
 }
 
 /* Evicts pages for @ctx. Returns false if there is no hope. */
-static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
+static bool make_room(struct hmmsvm_context *ctx)
 {
 	struct migrate_home home = {
 		.gfp = MIGRATE_GFP,
@@ -322,18 +342,25 @@ static bool make_room(struct hmmsvm_context *ctx, struct migrate_work *work)
 	};
 	struct hmmsvm_devmem *dm = ctx->devmem;
 	u64 begin = ktime_get_ns();
+	struct migrate_number *number;
 	struct hmmsvm_chunk *chunk;
 	unsigned long address;
 	bool error;
 
+	number = kmalloc_obj(*number, GFP_KERNEL);
+	if (!number)
+		return false;
 	chunk = hmmsvm_devmem_victim(dm, READ_ONCE(ctx->eviction), &error);
 	if (error)
 		hmmsvm_count(ctx, policy_errors);
-	if (!chunk)
+	if (!chunk) {
+		kfree(number);
 		return false;
+	}
 	address = hmmsvm_block_evicting(dm, chunk);
-	empty_chunk(dm, chunk, NULL, &home, work);
+	empty_chunk(dm, chunk, NULL, &home, number);
 	hmmsvm_devmem_evicted(dm, chunk);
+	kfree(number);
 	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, address,
 		     home.pages, begin);
@@ -489,7 +516,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	this.there = hmmsvm_block_resident(ctx, block, first, count);
 	for (tries = 0; hmmsvm_devmem_reserve(ctx, block, first, count, page) &&
 			tries < MIGRATE_VICTIMS && !fatal_signal_pending(current); tries++)
-		if (!make_room(ctx, work))
+		if (!make_room(ctx))
 			break;
 
 	copying = ktime_get_ns();
@@ -741,30 +768,33 @@ void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx)
 		.gfp = MIGRATE_GFP_CLOSE,
 		.reason = HMMSVM_REASON_CLOSE,
 	};
+	struct migrate_number *number;
 	struct hmmsvm_pages pages;
 	struct hmmsvm_chunk *chunk;
-	struct migrate_work *work;
 	unsigned int at, tries;
 
-	work = kmalloc_obj(*work, GFP_KERNEL);
-	for (tries = 0; work && tries < 3; tries++) {
+	number = kmalloc_obj(*number, GFP_KERNEL);
+	for (tries = 0; number && tries < 3; tries++) {
 		bool left = false;
 
 		at = 0;
-		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at))) {
+		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at, &pages))) {
 			left = true;
-			hmmsvm_devmem_pages_of(dm, chunk, ctx, &pages);
-			empty_chunk(dm, chunk, &pages, &home, work);
+			empty_chunk(dm, chunk, &pages, &home, number);
+			hmmsvm_devmem_left(dm, chunk);
 			cond_resched();
 		}
 		if (!left)
 			break;
 	}
-	kfree(work);
+	kfree(number);
 	hmmsvm_devmem_disown(dm, ctx);
 }
 
-/* Brings everything back, as long as it takes: the device memory is about to end. */
+/*
+ * Brings everything back, as long as it takes: the device memory is about to end, and nobody
+ * can allocate of it any more.
+ */
 void hmmsvm_migrate_empty(struct hmmsvm_devmem *dm)
 {
 	struct migrate_home home = {
@@ -772,17 +802,17 @@ void hmmsvm_migrate_empty(struct hmmsvm_devmem *dm)
 		.last_resort = true,
 		.reason = HMMSVM_REASON_CLOSE,
 	};
-	struct migrate_work *work = kmalloc_obj(*work, GFP_KERNEL | __GFP_NOFAIL);
+	struct migrate_number *number = kmalloc_obj(*number, GFP_KERNEL | __GFP_NOFAIL);
 	unsigned int i;
 
 	while (READ_ONCE(dm->used_pages)) {
 		for (i = 0; i < dm->nr_chunks; i++)
 			if (READ_ONCE(dm->chunks[i].used))
-				empty_chunk(dm, &dm->chunks[i], NULL, &home, work);
+				empty_chunk(dm, &dm->chunks[i], NULL, &home, number);
 		/* Somebody holds a page for a moment. */
 		if (READ_ONCE(dm->used_pages))
 			msleep(20);
 	}
-	kfree(work);
+	kfree(number);
 	reserve_free();
 }

@@ -456,13 +456,24 @@ static const char *const complaints[] = {
     "locking correctness validator", "INFO: task ", "blocked for more than", "self-detected stall",
     "detected stalls", "soft lockup", "hard LOCKUP", "scheduling while atomic",
     "sleeping function called", "refcount_t:", "list_add corruption", "list_del corruption",
-    "Bad page", "nobody cared", "page allocation failure",
+    "Bad page", "nobody cared", "page allocation failure", "] Out of memory:",
 };
 
-static bool line_complains(const char *line)
+/*
+ * Whether a line of the log condemns. The stack in an OOM killer's report, of a memory cgroup that
+ * has reached its limit, is where the memory was wanted and no sign of a fault; *oom says that the
+ * lines are within one.
+ */
+static bool line_complains(const char *line, bool *oom)
 {
     size_t i;
 
+    if (strstr(line, " invoked oom-killer: "))
+        *oom = true;
+    else if (strstr(line, "</TASK>"))
+        *oom = false;
+    if (*oom && (strstr(line, "Call Trace:") || strstr(line, "RIP: 0010:")))
+        return false;
     for (i = 0; i < sizeof(complaints) / sizeof(complaints[0]); i++)
         if (strstr(line, complaints[i]))
             return true;
@@ -476,13 +487,14 @@ static unsigned log_judge(const char *path)
     char *line = NULL;
     size_t room = 0;
     unsigned found = 0;
+    bool oom = false;
 
     if (!file) {
         cli_say("cannot read the guest's kernel log %s: %s", path, strerror(errno));
         return 1;
     }
     while (getline(&line, &room, file) > 0) {
-        if (!line_complains(line))
+        if (!line_complains(line, &oom))
             continue;
         line[strcspn(line, "\r\n")] = '\0';
         if (found++ < 40)
