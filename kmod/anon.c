@@ -44,8 +44,8 @@ static void anon_free(struct anon_vma *anon)
 {
 	might_sleep();
 	if (rwsem_is_locked(&anon->root->rwsem)) {
-		anon_vma_lock_write(anon);
-		anon_vma_unlock_write(anon);
+		down_write(&anon->root->rwsem);
+		up_write(&anon->root->rwsem);
 	}
 	kfree(anon);
 }
