@@ -2,11 +2,13 @@
 /*
  * Device memory: what there is of it, and which page belongs to whom.
  *
- * A device memory is a range of device-private pages, struct pages without
- * memory, and behind each 2 MiB of them (a chunk) one piece of ordinary memory
- * of a chosen NUMA node. Which backing page belongs to a device page is index
- * arithmetic. The CPU's page tables hold device-private entries, at which it
- * faults; the engine's hold the backing page.
+ * A device memory is a range of device pages, 2 MiB of which are a chunk. In
+ * private memory they are struct pages without memory, and behind each chunk is
+ * one piece of ordinary memory of a chosen NUMA node. Which backing page belongs to
+ * a device page is index arithmetic. The CPU's page tables hold device-private
+ * entries, at which it faults; the engine's hold the backing page. Coherent memory
+ * (coherent.c) lies behind its pages itself, and the CPU reaches it as it reaches
+ * any other.
  *
  * Chunks are divided into regions of 16 pages. A region is taken for a region
  * of some block of a context's addresses and keeps its pages at the same
@@ -17,7 +19,8 @@
  * page is.
  *
  * Every page is freed in one place, devmem_free(), which the core calls when the
- * last reference is gone.
+ * last reference is gone. That of a coherent page may be the pin of a transfer that
+ * ends in an interrupt: such a page waits in hmmsvm_devmem.freed for a worker.
  *
  * Locking: hmmsvm_devmem.lock, a leaf, covers chunks, regions, and of every
  * block that uses this memory the regions and the policy's view. devmem_free()
@@ -27,6 +30,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ioport.h>
+#include <linux/memcontrol.h>
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/moduleparam.h>
@@ -34,6 +38,7 @@
 #include <linux/vmalloc.h>
 
 #include "block.h"
+#include "coherent.h"
 #include "compat.h"
 #include "devmem.h"
 #include "migrate.h"
@@ -71,12 +76,23 @@ unsigned int hmmsvm_devmem_count(void)
 	return nr_devmems;
 }
 
+/* Whether some device memory takes huge pages as such: coherent memory does not. */
+bool hmmsvm_devmem_huge(void)
+{
+	unsigned int i;
+
+	for (i = 0; HMMSVM_HUGE_DEVICE_PAGES && i < nr_devmems; i++)
+		if (devmems[i]->kind == HMMSVM_MEMORY_PRIVATE)
+			return true;
+	return false;
+}
+
 /* The device memory that @page is a page of, or NULL if it is not ours. */
 struct hmmsvm_devmem *hmmsvm_devmem_of(struct page *page)
 {
 	struct dev_pagemap *pgmap;
 
-	if (!is_device_private_page(page))
+	if (!is_zone_device_page(page))
 		return NULL;
 	pgmap = hmmsvm_page_pgmap(page);
 	if (pgmap->owner != &devmem_owner)
@@ -89,11 +105,13 @@ static unsigned long devmem_index(struct hmmsvm_devmem *dm, struct page *page)
 	return page_to_pfn(page) - dm->first_pfn;
 }
 
-/* The ordinary page that holds what is in device page @page. */
+/* The page that holds what is in device page @page: an ordinary one, or itself. */
 struct page *hmmsvm_devmem_backing(struct hmmsvm_devmem *dm, struct page *page)
 {
 	unsigned long index = devmem_index(dm, page);
 
+	if (dm->kind == HMMSVM_MEMORY_COHERENT)
+		return page;
 	return dm->chunks[index / HMMSVM_BLOCK_PAGES].backing + index % HMMSVM_BLOCK_PAGES;
 }
 
@@ -349,7 +367,7 @@ struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_
 	struct page *dpage = NULL;
 	unsigned int i;
 
-	if (!HMMSVM_HUGE_DEVICE_PAGES)
+	if (!HMMSVM_HUGE_DEVICE_PAGES || dm->kind != HMMSVM_MEMORY_PRIVATE)
 		return NULL;
 	spin_lock(&dm->lock);
 	if (block_is_whole(dm, block)) {
@@ -385,7 +403,22 @@ static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
 	region_release(dm, region);
 }
 
-/* The core's last reference is gone; possibly under a page table lock. */
+/* Takes back what was freed where dm->lock may not be taken. */
+static void devmem_free_later(struct work_struct *work)
+{
+	struct hmmsvm_devmem *dm = container_of(work, struct hmmsvm_devmem, freed_work);
+	struct llist_node *node, *next;
+
+	spin_lock(&dm->lock);
+	llist_for_each_safe(node, next, llist_del_all(&dm->freed))
+		devmem_free_one(dm, devmem_index(dm, virt_to_page(node)));
+	spin_unlock(&dm->lock);
+}
+
+/*
+ * The core's last reference is gone; possibly under a page table lock, and of coherent
+ * memory in an interrupt, too. Those pages are small, and hold the list themselves.
+ */
 static void devmem_free(struct folio *folio)
 {
 	struct page *page = folio_page(folio, 0);
@@ -396,6 +429,11 @@ static void devmem_free(struct folio *folio)
 	folio_clear_dirty(folio);
 	if (nr > 1)
 		hmmsvm_zone_device_page_break(page, &dm->pgmap, nr);
+	if (dm->kind == HMMSVM_MEMORY_COHERENT && (in_interrupt() || irqs_disabled())) {
+		if (llist_add(page_address(page), &dm->freed))
+			queue_work(hmmsvm_workqueue, &dm->freed_work);
+		return;
+	}
 	spin_lock(&dm->lock);
 	for (i = 0; i < nr; i++)
 		devmem_free_one(dm, index + i);
@@ -448,11 +486,18 @@ void hmmsvm_devmem_given(struct hmmsvm_devmem *dm, struct page *page, struct pag
 	put_page(to);
 }
 
-/* Whether the page was retired; with its folio lock held. */
+/*
+ * Whether what was in the page has gone to system memory; with its folio lock held. A
+ * coherent page may be moved by the core itself, for a long-term pin, which says nothing;
+ * but the page is charged to no memory cgroup any more.
+ */
 bool hmmsvm_devmem_retired(struct hmmsvm_devmem *dm, struct page *page)
 {
 	unsigned long index = devmem_index(dm, page);
 
+	if (dm->kind == HMMSVM_MEMORY_COHERENT && !mem_cgroup_disabled() &&
+	    !folio_memcg_charged(page_folio(page)))
+		return true;
 	return READ_ONCE(devmem_region(dm, index)->retired) & BIT(index % HMMSVM_REGION_PAGES);
 }
 
@@ -626,83 +671,130 @@ static void devmem_free_chunks(struct hmmsvm_devmem *dm)
 	kvfree(dm->chunks);
 }
 
+/* One more chunk, of which there is memory. */
+static void devmem_add_chunk(struct hmmsvm_devmem *dm, struct page *backing)
+{
+	struct hmmsvm_chunk *chunk = &dm->chunks[dm->nr_chunks];
+	unsigned int i;
+
+	chunk->backing = backing;
+	chunk->policy = &dm->policy[dm->nr_chunks];
+	list_add_tail(&chunk->node, &dm->free);
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+		chunk->regions[i].chunk = dm->nr_chunks;
+	dm->nr_chunks++;
+	dm->free_regions += HMMSVM_BLOCK_REGIONS;
+}
+
 /* Backs as much of @wanted chunks as there is memory for. */
-static int devmem_alloc_chunks(struct hmmsvm_devmem *dm, unsigned int wanted)
+static int devmem_back(struct hmmsvm_devmem *dm, unsigned int wanted)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL | __GFP_COMP;
-	unsigned int i, k;
 
 	if (dm->node != NUMA_NO_NODE)
 		gfp |= __GFP_THISNODE;
-	dm->chunks = kvcalloc(wanted, sizeof(*dm->chunks), GFP_KERNEL);
-	dm->policy = kvcalloc(wanted, sizeof(*dm->policy), GFP_KERNEL);
-	if (!dm->chunks || !dm->policy)
-		return -ENOMEM;
-	for (i = 0; i < wanted; i++) {
-		struct hmmsvm_chunk *chunk = &dm->chunks[i];
+	while (dm->nr_chunks < wanted) {
+		struct page *backing = alloc_pages_node(dm->node, gfp,
+							HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
 
-		chunk->backing = alloc_pages_node(dm->node, gfp, HMMSVM_BLOCK_SHIFT - PAGE_SHIFT);
-		if (!chunk->backing)
+		if (!backing)
 			break;
-		chunk->policy = &dm->policy[i];
-		list_add_tail(&chunk->node, &dm->free);
-		for (k = 0; k < HMMSVM_BLOCK_REGIONS; k++)
-			chunk->regions[k].chunk = i;
-		dm->nr_chunks++;
+		devmem_add_chunk(dm, backing);
 		cond_resched();
 	}
-	dm->free_regions = dm->nr_chunks * HMMSVM_BLOCK_REGIONS;
+	if (dm->nr_chunks < wanted)
+		pr_notice("there was contiguous memory for %u of %u MiB of device memory only\n",
+			  dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20),
+			  wanted << (HMMSVM_BLOCK_SHIFT - 20));
 	return dm->nr_chunks ? 0 : -ENOMEM;
 }
 
-static struct hmmsvm_devmem *devmem_create(unsigned int mb, int node)
+/* A device memory without any yet, that can have @chunks; NULL without memory. */
+static struct hmmsvm_devmem *devmem_new(u32 kind, int node, unsigned int chunks)
 {
 	struct hmmsvm_devmem *dm = kzalloc_obj(*dm, GFP_KERNEL);
-	struct resource *res;
-	int err = -ENOMEM;
-	void *p;
 
 	if (!dm)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	spin_lock_init(&dm->lock);
 	INIT_LIST_HEAD(&dm->free);
 	INIT_LIST_HEAD(&dm->partial);
 	INIT_LIST_HEAD(&dm->full);
 	INIT_LIST_HEAD(&dm->evicting);
+	init_llist_head(&dm->freed);
+	INIT_WORK(&dm->freed_work, devmem_free_later);
+	dm->kind = kind;
 	dm->node = node;
-	err = devmem_alloc_chunks(dm, mb >> (HMMSVM_BLOCK_SHIFT - 20));
-	if (err)
-		goto fail;
-	if (dm->nr_chunks < mb >> (HMMSVM_BLOCK_SHIFT - 20))
-		pr_notice("there was contiguous memory for %u of %u MiB of device memory only\n",
-			  dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20), mb);
+	dm->chunks = kvcalloc(chunks, sizeof(*dm->chunks), GFP_KERNEL);
+	dm->policy = kvcalloc(chunks, sizeof(*dm->policy), GFP_KERNEL);
+	if (dm->chunks && dm->policy)
+		return dm;
+	devmem_free_chunks(dm);
+	kfree(dm);
+	return NULL;
+}
 
-	res = request_free_mem_region(&iomem_resource,
-				      (resource_size_t)dm->nr_chunks << HMMSVM_BLOCK_SHIFT,
-				      KBUILD_MODNAME);
-	if (IS_ERR(res)) {
-		err = PTR_ERR(res);
-		goto fail;
-	}
-	dm->res_start = res->start;
-	dm->pgmap.type = MEMORY_DEVICE_PRIVATE;
-	dm->pgmap.range.start = res->start;
-	dm->pgmap.range.end = res->end;
+/* Makes the pages at @start, addresses that are ours, device pages. Ends @dm if that fails. */
+static struct hmmsvm_devmem *devmem_map(struct hmmsvm_devmem *dm, resource_size_t start)
+{
+	resource_size_t size = (resource_size_t)dm->nr_chunks << HMMSVM_BLOCK_SHIFT;
+	void *p;
+
+	dm->res_start = start;
+	dm->pgmap.type = dm->kind == HMMSVM_MEMORY_COHERENT ? MEMORY_DEVICE_COHERENT :
+							      MEMORY_DEVICE_PRIVATE;
+	dm->pgmap.range.start = start;
+	dm->pgmap.range.end = start + size - 1;
 	dm->pgmap.nr_range = 1;
 	dm->pgmap.ops = &devmem_ops;
 	dm->pgmap.owner = hmmsvm_devmem_owner();
-	dm->first_pfn = PHYS_PFN(res->start);
-	p = memremap_pages(&dm->pgmap, node == NUMA_NO_NODE ? numa_node_id() : node);
-	if (IS_ERR(p)) {
-		err = PTR_ERR(p);
-		release_mem_region(res->start, resource_size(res));
+	dm->first_pfn = PHYS_PFN(start);
+	p = memremap_pages(&dm->pgmap, dm->node == NUMA_NO_NODE ? numa_node_id() : dm->node);
+	if (!IS_ERR(p))
+		return dm;
+	release_mem_region(start, size);
+	devmem_free_chunks(dm);
+	kfree(dm);
+	return ERR_CAST(p);
+}
+
+static struct hmmsvm_devmem *devmem_create(unsigned int mb, int node)
+{
+	unsigned int chunks = mb >> (HMMSVM_BLOCK_SHIFT - 20);
+	struct hmmsvm_devmem *dm = devmem_new(HMMSVM_MEMORY_PRIVATE, node, chunks);
+	struct resource *res;
+	int err;
+
+	if (!dm)
+		return ERR_PTR(-ENOMEM);
+	err = devmem_back(dm, chunks);
+	if (err)
 		goto fail;
-	}
-	return dm;
+	res = request_free_mem_region(&iomem_resource,
+				      (resource_size_t)dm->nr_chunks << HMMSVM_BLOCK_SHIFT,
+				      KBUILD_MODNAME);
+	if (!IS_ERR(res))
+		return devmem_map(dm, res->start);
+	err = PTR_ERR(res);
 fail:
 	devmem_free_chunks(dm);
 	kfree(dm);
 	return ERR_PTR(err);
+}
+
+/* Coherent memory on @range, which is ours and goes if that fails. */
+static struct hmmsvm_devmem *devmem_create_coherent(const struct range *range, int node)
+{
+	unsigned int chunks = range_len(range) >> HMMSVM_BLOCK_SHIFT;
+	struct hmmsvm_devmem *dm = devmem_new(HMMSVM_MEMORY_COHERENT, node, chunks);
+
+	if (!dm) {
+		release_mem_region(range->start, range_len(range));
+		return ERR_PTR(-ENOMEM);
+	}
+	while (dm->nr_chunks < chunks)
+		devmem_add_chunk(dm, NULL);
+	return devmem_map(dm, range->start);
 }
 
 static void devmem_destroy(struct hmmsvm_devmem *dm)
@@ -711,6 +803,7 @@ static void devmem_destroy(struct hmmsvm_devmem *dm)
 
 	/* Nobody has a context, but pages may be left that forked children use. */
 	hmmsvm_migrate_empty(dm);
+	cancel_work_sync(&dm->freed_work);
 	memunmap_pages(&dm->pgmap);
 	release_mem_region(dm->res_start, size);
 	devmem_free_chunks(dm);
@@ -723,8 +816,7 @@ void hmmsvm_devmem_exit(void)
 		devmem_destroy(devmems[--nr_devmems]);
 }
 
-/* Makes the device memories that the module's parameters ask for. */
-int hmmsvm_devmem_init(void)
+static int devmem_init_private(void)
 {
 	unsigned int i;
 
@@ -735,7 +827,7 @@ int hmmsvm_devmem_init(void)
 		if (!devmem_mb[i])
 			break;
 		if (!IS_ENABLED(CONFIG_DEVICE_PRIVATE)) {
-			pr_notice("this kernel has no CONFIG_DEVICE_PRIVATE: memory is mirrored where it is, nothing migrates\n");
+			pr_notice("this kernel has no CONFIG_DEVICE_PRIVATE, which devmem_mb= needs; devmem_range= makes device memory of a reserved range\n");
 			return 0;
 		}
 		if (devmem_mb[i] % (HMMSVM_BLOCK_SIZE >> 20) ||
@@ -743,19 +835,60 @@ int hmmsvm_devmem_init(void)
 					      !node_state(node, N_MEMORY)))) {
 			pr_err("devmem_mb=%u devmem_node=%d: a multiple of 2 MiB, and a node with memory (or -1) are wanted\n",
 			       devmem_mb[i], node);
-			hmmsvm_devmem_exit();
 			return -EINVAL;
 		}
 		dm = devmem_create(devmem_mb[i], node);
 		if (IS_ERR(dm)) {
 			pr_err("no device memory of %u MiB on node %d (error %ld)\n", devmem_mb[i],
 			       node, PTR_ERR(dm));
-			hmmsvm_devmem_exit();
 			return PTR_ERR(dm);
 		}
-		devmems[nr_devmems++] = dm;
-		pr_info("device memory %u: %u MiB, node %d\n", i,
+		pr_info("device memory %u: %u MiB, node %d\n", nr_devmems,
 			dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20), node);
+		devmems[nr_devmems++] = dm;
 	}
 	return 0;
+}
+
+static int devmem_init_coherent(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < hmmsvm_coherent_count(); i++) {
+		struct hmmsvm_devmem *dm;
+		struct range range;
+		int node, err;
+
+		if (nr_devmems == DEVMEM_MAX) {
+			pr_err("more than %u device memories\n", DEVMEM_MAX);
+			return -EINVAL;
+		}
+		err = hmmsvm_coherent_claim(i, &range, &node);
+		if (err)
+			return err;
+		dm = devmem_create_coherent(&range, node);
+		if (IS_ERR(dm)) {
+			pr_err("no device memory on %#llx-%#llx (error %ld)\n", range.start,
+			       range.end, PTR_ERR(dm));
+			return PTR_ERR(dm);
+		}
+		pr_info("device memory %u: %u MiB at %#llx, which the CPU reaches, node %d\n",
+			nr_devmems, dm->nr_chunks << (HMMSVM_BLOCK_SHIFT - 20), range.start, node);
+		devmems[nr_devmems++] = dm;
+	}
+	return 0;
+}
+
+/* Makes the device memories that the module's parameters ask for, private ones first. */
+int hmmsvm_devmem_init(void)
+{
+	int err = devmem_init_private();
+
+	if (!err)
+		err = devmem_init_coherent();
+	if (err)
+		hmmsvm_devmem_exit();
+	else if (!nr_devmems)
+		pr_info("no device memory: memory is mirrored where it is, nothing migrates\n");
+	return err;
 }

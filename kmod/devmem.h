@@ -5,6 +5,7 @@
 #ifndef HMMSVM_DEVMEM_H
 #define HMMSVM_DEVMEM_H
 
+#include <linux/llist.h>
 #include <linux/memremap.h>
 
 #include <hmmsvm/policy.h>
@@ -30,7 +31,7 @@ struct hmmsvm_region {
 /* 2 MiB of device memory. */
 struct hmmsvm_chunk {
 	struct list_head node;		/* free, partial, full or evicting */
-	struct page *backing;
+	struct page *backing;		/* NULL in coherent memory */
 	struct hmmsvm_policy_chunk *policy;
 	u32 taken;			/* a bit a region */
 	u16 used;			/* pages */
@@ -48,12 +49,15 @@ enum hmmsvm_reason {
 };
 
 struct hmmsvm_devmem {
+	u32 kind;				/* HMMSVM_MEMORY_* */
 	int node;
 	unsigned int nr_chunks;
 	unsigned long first_pfn;
 	resource_size_t res_start;
 	struct hmmsvm_chunk *chunks;
 	struct hmmsvm_policy_chunk *policy;	/* one a chunk, as policies want them */
+	struct llist_head freed;		/* free pages that are to be taken back */
+	struct work_struct freed_work;
 
 	spinlock_t lock;			/* all that follows; see devmem.c */
 	struct list_head free, partial, full, evicting;
@@ -71,6 +75,7 @@ void hmmsvm_devmem_exit(void);
 void *hmmsvm_devmem_owner(void);
 struct hmmsvm_devmem *hmmsvm_devmem_at(unsigned int index);
 unsigned int hmmsvm_devmem_count(void);
+bool hmmsvm_devmem_huge(void);
 struct hmmsvm_devmem *hmmsvm_devmem_of(struct page *page);
 struct page *hmmsvm_devmem_backing(struct hmmsvm_devmem *dm, struct page *page);
 

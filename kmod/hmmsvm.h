@@ -9,6 +9,7 @@
  *   migrate.c  moves pages to device memory and back
  *   anon.c     the reverse maps of pages that move by number
  *   devmem.c   device memory: what there is, whose it is
+ *   coherent.c the ranges of memory that the CPU reaches, too
  *   range.c    watching the application's page table
  *   events.c   event rings and tracepoints           (bottom)
  *

@@ -58,7 +58,7 @@ static long main_version(struct hmmsvm_version *v)
 	v->features = HMMSVM_FEATURE_MIRROR;
 	if (hmmsvm_devmem_count()) {
 		v->features |= HMMSVM_FEATURE_DEVICE_MEMORY;
-		if (HMMSVM_HUGE_DEVICE_PAGES)
+		if (hmmsvm_devmem_huge())
 			v->features |= HMMSVM_FEATURE_HUGE_PAGES;
 	}
 	strscpy_pad(v->release, HMMSVM_RELEASE, sizeof(v->release));
@@ -148,7 +148,7 @@ static long main_memory(struct hmmsvm_memory *memory)
 	memory->count = hmmsvm_devmem_count();
 	if (!dm)
 		return -ENODEV;
-	memory->kind = HMMSVM_MEMORY_PRIVATE;
+	memory->kind = dm->kind;
 	memory->node = dm->node;
 	memory->bytes = (u64)dm->nr_chunks << HMMSVM_BLOCK_SHIFT;
 	memory->used_bytes = (u64)READ_ONCE(dm->used_pages) << PAGE_SHIFT;

@@ -5,14 +5,15 @@
  * To the device, a range of one block at a time: places for its pages are
  * reserved first, for which others may have to be evicted; then the core
  * isolates what is there, we copy, and the core replaces the application's
- * entries by device-private ones. What does not move (files, shared memory,
+ * entries by device-private ones, or by ones that show coherent device memory. What does
+ * not move (files, shared memory,
  * pinned or locked pages) stays where it is; that is normal.
  *
  * Back to system memory there are three ways: by address (a CPU fault, a
  * request), by number of the device page (eviction, the end of a context, of
  * the module), which works whoever has them mapped, but needs hold of their
  * reverse map, see anon.c. The CPU fault is the
- * CPU's only way home. It needs one page: if there is none to be had, one of
+ * CPU's only way home from private memory; it reaches coherent memory in place. It needs one page: if there is none to be had, one of
  * a small reserve; if that is used up too, the thread gets SIGBUS, never a
  * hang. Pages are charged to the same memory cgroup before and after, so that
  * no limit is in the way.
@@ -267,7 +268,7 @@ static int home_by_address(struct migrate_home *home, unsigned long start, unsig
 		.src = src,
 		.dst = dst,
 		.pgmap_owner = hmmsvm_devmem_owner(),
-		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
+		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE | MIGRATE_VMA_SELECT_DEVICE_COHERENT,
 		.fault_page = home->fault_page,
 	};
 	bool found;
@@ -522,7 +523,8 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	copying = ktime_get_ns();
 	args.src = work->src;
 	args.dst = work->dst;
-	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE))
+	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE) &&
+	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE)
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
 	memset(work->dst, 0, sizeof(work->dst));
 	if (!migrate_vma_setup(&args) && args.cpages) {

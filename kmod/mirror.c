@@ -22,7 +22,8 @@
  * in the second phase. What the policy may still decide about gets no entry
  * unasked: of system memory that could move, only the region of the fault is
  * mapped at once, of device memory all there is around it. The entry of a device
- * page shows the memory behind it (devmem.c).
+ * page shows the memory behind it (devmem.c). The application's page table may
+ * show it as well, where the memory is coherent.
  *
  * Entries are ordinary PFNs without a reference to their pages: what keeps a
  * page is the application's own mapping, and nobody takes that away without
@@ -627,16 +628,17 @@ static bool mirror_is_own_readonly(unsigned long hmm_pfn)
 
 /*
  * After mprotect(), or a hint of NUMA balancing, entries of device pages are
- * read-only and stay so, until the page has come back. One fault for each page
- * would be dear: brings all of those around the address back, has them made
- * writable as a write would, and lets them go to the device again. Returns false
- * if that is not the case here.
+ * read-only. Those of private pages stay so until the page has come back. One fault
+ * for each page would be dear: brings all of those around the address back, has them
+ * made writable as a write would, and lets them go to the device again. Coherent
+ * pages become writable where they are. Returns false if that is not the case here.
  */
 static bool mirror_make_writable(struct mirror_fault *f)
 {
 	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
 	unsigned long at = (f->addr - f->base) >> PAGE_SHIFT, first = at, last = at;
 	unsigned long nr = (f->end - f->base) >> PAGE_SHIFT;
+	bool comes_back = is_device_private_page(f->dpage);
 	struct hmmsvm_moved moved = {};
 	struct hmm_range hmm = {
 		.notifier = &f->range->notifier,
@@ -653,11 +655,14 @@ static bool mirror_make_writable(struct mirror_fault *f)
 
 	hmm.start = f->base + first * PAGE_SIZE;
 	hmm.end = f->base + (last + 1) * PAGE_SIZE;
-	hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, &moved);
+	if (comes_back)
+		hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, &moved);
 	memset(f->pfns, 0, (last + 1 - first) * sizeof(*f->pfns));
 	hmm.notifier_seq = mmu_interval_read_begin(&f->range->notifier);
 	if (hmm_range_fault(&hmm))
 		return false;
+	if (!comes_back)
+		return true;
 	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 	f->decision.first = (hmm.start - f->block->policy.start) >> PAGE_SHIFT;
 	f->decision.count = last + 1 - first;
@@ -705,8 +710,8 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	    vma_lookup(mm, f->addr)->vm_flags & VM_WRITE)
 		flags |= FAULT_FLAG_WRITE;
 	err = fixup_user_fault(mm, f->addr, flags, &unlocked);
-	/* A device page only comes back with the first one, and is copied with the second. */
-	if (!err && f->dpage)
+	/* A private page only comes back with the first one, and is copied with the second. */
+	if (!err && f->dpage && is_device_private_page(f->dpage))
 		err = fixup_user_fault(mm, f->addr, flags, &unlocked);
 	if (!err && !mirror_has_page(ctx, f->range, f->addr))
 		err = -EFAULT;
@@ -719,7 +724,8 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	if (f->dpage && f->block) {
 		/*
 		 * A device page that could only be read: it had to come back to
-		 * become writable, or to be copied after fork(). The device wants it.
+		 * become writable (a private one), or to be copied after fork(). The
+		 * device wants it.
 		 */
 		f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 		f->decision.first = (f->addr - f->block->policy.start) >> PAGE_SHIFT;

@@ -160,12 +160,13 @@ struct hmmsvm_target {
  * @pages_mirrored_device: how many of @pages_mirrored show device memory
  * @huge_mirrored: entries of 2 MiB that were set; each also counts 512 times in
  *		@pages_mirrored
- * @cpu_faults:	CPU faults that found a page in device memory
+ * @cpu_faults:	CPU faults that found a page in device memory; none in coherent memory
  * @cpu_fault_ns: time spent in them
  * @migrations_to_device: times a range was brought to device memory
  * @pages_to_device: pages that were; @pages_zeroed of them without a copy, as
  *		nobody had touched them or they were the zero page
- * @pages_to_system: pages brought back, for whatever reason
+ * @pages_to_system: pages brought back, for whatever reason, but for those of coherent
+ *		memory that the kernel itself moved for a long-term pin
  * @pages_to_system_cpu: how many of those for a CPU fault
  * @pages_to_system_evicted: how many of those to make room
  * @evictions:	times a piece of device memory with pages of this context was emptied
@@ -235,7 +236,7 @@ struct hmmsvm_stats {
  * @size:	in: sizeof(struct hmmsvm_memory)
  * @index:	in: which, from 0
  * @kind:	out: HMMSVM_MEMORY_*
- * @node:	out: the NUMA node that backs it
+ * @node:	out: the NUMA node that backs it; -1: any
  * @count:	out: how many there are
  * @reserved:	in: must be 0
  * @bytes:	out: its size
