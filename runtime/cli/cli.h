@@ -66,6 +66,9 @@ int cli_load(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_conformance(int argc, char **argv);
 
+/* MiB of a guest's memory that can be kept for the device: what lies below 2 GiB. */
+#define GUEST_COHERENT_MAX 1792
+
 /* Where to run an application, and how. */
 struct guest_options {
     const char *kernel;             /* "7.3" */
@@ -75,6 +78,7 @@ struct guest_options {
     bool no_module;
     const char *module_params;      /* NULL: none */
     const char *devmem;             /* sizes in MiB; NULL: 256 if the module can; "0": none */
+    long coherent_mb;               /* device memory that the CPU reaches; 0: none */
     long memory_mb, cpus, nodes, swap_mb;
     long timeout_s;                 /* 0: none */
     const char *log;                /* NULL: one in the cache */

@@ -38,6 +38,13 @@
 #define LOGS_KEPT       20
 #define GUEST_DEVMEM    "256"   /* MiB */
 
+/*
+ * MiB: where the memory that is kept for the device begins, above the kernel, and what the guest
+ * needs besides.
+ */
+#define COHERENT_START  256
+#define COHERENT_REST   512
+
 /* ---- the RAM disk ---- */
 
 struct archive {
@@ -223,6 +230,8 @@ static struct machine machine_start(const struct guest_options *o, bool kvm, int
         free(append);
         append = longer;
     }
+    if (o->coherent_mb)
+        append = cli_format("%s memmap=%ldM$%dM", append, o->coherent_mb, COHERENT_START);
 #define ADD(text) cli_strings_add(&args, (char *)(text))
     ADD(QEMU);
     ADD("-nodefaults"), ADD("-no-user-config"), ADD("-no-reboot"), ADD("-display"), ADD("none");
@@ -783,6 +792,21 @@ static bool module_has_param(const char *path, const char *name)
     return has;
 }
 
+/* Adds the memory that is kept for the device to the module's parameters. */
+static char *module_coherent(const struct guest_options *o, const char *module, char *params)
+{
+    if (!o->coherent_mb)
+        return params;
+    if (!module_has_param(module, "devmem_range"))
+        cli_die("the module %s knows no device memory on a range, but --coherent was given", module);
+    if (o->memory_mb < COHERENT_REST + o->coherent_mb)
+        cli_die("--coherent %ld leaves too little of the guest's %ld MiB of memory: at least "
+                "--memory %ld is needed", o->coherent_mb, o->memory_mb,
+                COHERENT_REST + o->coherent_mb);
+    return cli_format("%s%sdevmem_range=%ldM@%dM", params, *params ? " " : "", o->coherent_mb,
+                      COHERENT_START);
+}
+
 /* The module's parameters: those that were given, and device memory unless they say. */
 static char *module_params(const struct guest_options *o, const char *module)
 {
@@ -793,9 +817,10 @@ static char *module_params(const struct guest_options *o, const char *module)
         cli_die("the module %s knows no device memory, but --devmem was given", module);
     if (!can || (!o->devmem && strstr(given, "devmem_mb=")) ||
         (o->devmem && !strcmp(o->devmem, "0")))
-        return cli_format("%s", given);
-    return cli_format("%s%sdevmem_mb=%s", given, *given ? " " : "",
-                      o->devmem ? o->devmem : GUEST_DEVMEM);
+        return module_coherent(o, module, cli_format("%s", given));
+    return module_coherent(o, module,
+                           cli_format("%s%sdevmem_mb=%s", given, *given ? " " : "",
+                                      o->devmem ? o->devmem : GUEST_DEVMEM));
 }
 
 int guest_run(const struct guest_options *o, char **argv, char **env)

@@ -17,13 +17,16 @@
 #define MEMORIES 8 /* the module has no more */
 #define ANY_NODE (-1l)
 
-enum { OPT_SIZE = 's', OPT_NODE = 'N', OPT_DRY_RUN = 'n' };
+enum { OPT_SIZE = 's', OPT_NODE = 'N', OPT_RANGE = 'r', OPT_DRY_RUN = 'n' };
 
 static const struct argp_option options[] = {
     { "size", OPT_SIZE, "MIB[,MIB...]", 0,
       "Size of each device memory (default: one, an eighth of its node, 1024 at most)", 0 },
     { "node", OPT_NODE, "N[,N...]", 0,
       "NUMA node that backs each, -1: any (default: the one that is most like a device's)", 0 },
+    { "range", OPT_RANGE, "SIZE@START[,SIZE@START...]", 0,
+      "Memory that the CPU reaches in place, reserved when the kernel was booted with "
+      "memmap=SIZE$START; alone, or with --size after memory of its own", 0 },
     { "dry-run", OPT_DRY_RUN, NULL, 0, "Only print what would be done", 0 },
     { 0 }
 };
@@ -31,6 +34,7 @@ static const struct argp_option options[] = {
 struct load_options {
     long sizes[MEMORIES], nodes[MEMORIES];
     unsigned nr_sizes, nr_nodes;
+    char *ranges;
     bool dry_run;
 };
 
@@ -61,6 +65,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                 argp_error(state, "--size takes even numbers: device memory comes in 2 MiB");
         break;
     case OPT_NODE: o->nr_nodes = numbers("--node", arg, ANY_NODE, 1023, o->nodes); break;
+    case OPT_RANGE: o->ranges = arg; break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case ARGP_KEY_ARG:
         argp_error(state, "it takes no arguments");
@@ -112,14 +117,16 @@ int cli_load(int argc, char **argv)
         .parser = parse,
         .doc = "Load the kernel module with device memory."
                "\vThe node that is most like a device's memory backs it: high-bandwidth or CXL "
-               "memory, else a node without CPUs, else another socket's, else the only one. Needs "
+               "memory, else a node without CPUs, else another socket's, else the only one. A kernel "
+               "without CONFIG_DEVICE_PRIVATE has device memory only on ranges (--range). Needs "
                "root. Exit status: 0, or 125 if it failed.",
     };
     struct load_options o = { 0 };
     char *sizes = cli_format("devmem_mb="), *nodes = cli_format("devmem_node=");
+    char *args[6] = { "modprobe", "hmmsvm" };
     hwloc_topology_t topology;
     hwloc_cpuset_t here = hwloc_bitmap_alloc();
-    unsigned count, i;
+    unsigned count, i, n = 2;
 
     argp_err_exit_status = CLI_FAILED;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -127,13 +134,22 @@ int cli_load(int argc, char **argv)
         cli_die("hwloc cannot tell what this machine is like");
     if (hwloc_get_last_cpu_location(topology, here, HWLOC_CPUBIND_PROCESS))
         hwloc_bitmap_copy(here, hwloc_topology_get_topology_cpuset(topology));
-    count = o.nr_sizes > o.nr_nodes ? o.nr_sizes : o.nr_nodes ? o.nr_nodes : 1;
+    count = o.nr_sizes > o.nr_nodes ? o.nr_sizes : o.nr_nodes;
+    if (!count && !o.ranges)
+        count = 1;
     for (i = 0; i < count; i++)
         memory_choose(topology, here, &o, i, &sizes, &nodes);
     hwloc_topology_destroy(topology);
     hwloc_bitmap_free(here);
 
-    printf("modprobe hmmsvm %s %s\n", sizes, nodes);
+    if (count) {
+        args[n++] = sizes;
+        args[n++] = nodes;
+    }
+    if (o.ranges)
+        args[n++] = cli_format("devmem_range=%s", o.ranges);
+    for (i = 0; i < n; i++)
+        printf("%s%c", args[i], i + 1 < n ? ' ' : '\n');
     if (fflush(stdout))
         cli_die("cannot write: %s", strerror(errno));
     if (o.dry_run)
@@ -143,6 +159,6 @@ int cli_load(int argc, char **argv)
         cli_die("the module is loaded already: sudo rmmod hmmsvm first");
     if (geteuid())
         cli_die("only root can load a module: sudo hmmsvm load");
-    execlp("modprobe", "modprobe", "hmmsvm", sizes, nodes, (char *)NULL);
+    execvp(args[0], args);
     cli_die("cannot run modprobe: %s", strerror(errno));
 }

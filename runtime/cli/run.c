@@ -28,6 +28,7 @@ enum {
     OPT_NO_MODULE,
     OPT_MODULE_PARAMS,
     OPT_DEVMEM,
+    OPT_COHERENT,
     OPT_MEMORY,
     OPT_CPUS,
     OPT_NODES,
@@ -60,6 +61,9 @@ static const struct argp_option options[] = {
     { "module-params", OPT_MODULE_PARAMS, "TEXT", 0, "Parameters for the module", 3 },
     { "devmem", OPT_DEVMEM, "MIB[,MIB...]", 0,
       "Size of the device memory, or of each of several (default 256; 0: none)", 3 },
+    { "coherent", OPT_COHERENT, "MIB", 0,
+      "Keep so much of its memory for one more device memory, that the CPU reaches in place "
+      "(default 0: none); HMMSVM_MEMORY chooses it, as the last one", 3 },
     { "no-module", OPT_NO_MODULE, NULL, 0, "Load no module", 3 },
     { "append", OPT_APPEND, "TEXT", 0, "More words for the kernel's command line", 3 },
     { "log", OPT_LOG, "FILE", 0, "Where the kernel log goes (default: a file in the cache)", 3 },
@@ -106,6 +110,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                                   "not \"%s\"", arg);
         }
         o->devmem = arg;
+        break;
+    case OPT_COHERENT:
+        o->coherent_mb = cli_number("--coherent", arg, 0, GUEST_COHERENT_MAX);
+        if (o->coherent_mb % 2)
+            argp_error(state, "--coherent takes even numbers: device memory comes in 2 MiB");
         break;
     case OPT_NO_MODULE: o->no_module = true; break;
     case OPT_MODULE_PARAMS: o->module_params = arg; break;

@@ -46,8 +46,8 @@ static int memory_ready(struct hmmsvm_device *dev)
 static int memory_error(int err, const char *what)
 {
     if (err == -ENODEV)
-        return error_set(err, "%s: the module has no device memory (it is loaded with devmem_mb=, "
-                         "which `hmmsvm load` chooses; its kernel log says why it has none)",
+        return error_set(err, "%s: the module has no device memory (it is loaded with devmem_mb= "
+                         "or devmem_range=, which `hmmsvm load` sets; its kernel log says why it has none)",
                          what);
     if (err == -EPERM)
         return error_set(err, "%s: only the process that opened the device may do that", what);

@@ -235,8 +235,8 @@ static void a_forked_child(void **state)
 }
 
 #define NO_MEMORY                                                                                  \
-    "the module has no device memory (it is loaded with devmem_mb=, which `hmmsvm load` "          \
-    "chooses; its kernel log says why it has none)"
+    "the module has no device memory (it is loaded with devmem_mb= or devmem_range=, which "        \
+    "`hmmsvm load` sets; its kernel log says why it has none)"
 
 /* ---- migrate, advise, memory ---- */
 
