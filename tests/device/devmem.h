@@ -109,6 +109,23 @@ static inline void devmem_needed(void)
         SKIP("the module has no device memory here (devmem_mb, CONFIG_DEVICE_PRIVATE)");
 }
 
+/** devmem_coherent - a memory that the CPU reaches is the one that is opened; which, or a skip */
+static inline unsigned devmem_coherent(void)
+{
+    struct hmmsvm_memory memory;
+    char text[16];
+
+    devmem_needed();
+    for (unsigned i = 0; devmem_memory(i, &memory); i++) {
+        if (memory.kind != HMMSVM_MEMORY_COHERENT)
+            continue;
+        snprintf(text, sizeof(text), "%u", i);
+        CHECK(!setenv("HMMSVM_MEMORY", text, 1));
+        return i;
+    }
+    SKIP("the module has no device memory that the CPU reaches (devmem_range=)");
+}
+
 /*
  * Pages of device memory @index in use, by whomever. What freed the last ones may
  * still be at it, so waits until it is @wanted, half a minute at most.
