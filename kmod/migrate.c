@@ -5,18 +5,18 @@
  * To the device, a range of one block at a time: places for its pages are
  * reserved first, for which others may have to be evicted; then the core
  * isolates what is there, we copy, and the core replaces the application's
- * entries by device-private ones, or by ones that show coherent device memory. What does
- * not move (files, shared memory,
- * pinned or locked pages) stays where it is; that is normal.
+ * entries by device-private ones, or by ones that show coherent device memory.
+ * What does not move (files, shared memory, pinned or locked pages) stays where it
+ * is; that is normal.
  *
  * Back to system memory there are three ways: by address (a CPU fault, a
  * request), by number of the device page (eviction, the end of a context, of
  * the module), which works whoever has them mapped, but needs hold of their
- * reverse map, see anon.c. The CPU fault is the
- * CPU's only way home from private memory; it reaches coherent memory in place. It needs one page: if there is none to be had, one of
- * a small reserve; if that is used up too, the thread gets SIGBUS, never a
- * hang. Pages are charged to the same memory cgroup before and after, so that
- * no limit is in the way.
+ * reverse map, see anon.c. The CPU fault is the CPU's only way home from private
+ * memory; coherent memory it reaches in place. It needs one page: if there is
+ * none to be had, one of a small reserve; if that is used up too, the thread gets
+ * SIGBUS, never a hang. Pages are charged to the same memory cgroup before and
+ * after, so that no limit is in the way.
  *
  * The engine's entries are taken away by the notifications that the core sends
  * before it unmaps a page, on either way; see range.c.
