@@ -398,7 +398,7 @@ static void kernel_log_check(void)
         /* Said of every module that is not the kernel's own. */
         if (strstr(text, "loading out-of-tree module") || strstr(text, "module verification"))
             continue;
-        if (!strncmp(text, "hmmsvm", 6))
+        if (!strncmp(text, "hmmsvm: ", 8))
             frame_send(GUEST_KLOG, text, strlen(text));
     }
     close(fd);
