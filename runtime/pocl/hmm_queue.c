@@ -440,6 +440,8 @@ void hmm_submit(_cl_command_node *node, cl_command_queue cq)
     bool built = true;
 
     (void)cq;
+    if (node->state == POCL_COMMAND_FAILED)
+        data->dependency_failed = true; /* it had, when the command was made */
     if (node->type == CL_COMMAND_NDRANGE_KERNEL) {
         node->command.run.device_data = NULL;
         if (!is_host_kernel(node) && !hmm_device.lost) {
