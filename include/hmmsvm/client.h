@@ -206,7 +206,10 @@ enum hmmsvm_status {
     HMMSVM_DEVICE_LOST = 4,  /* the engine ended while it ran */
     HMMSVM_NO_MEMORY = 5,    /* local memory larger than the device's */
     HMMSVM_CANCELLED = 6,    /* the launch it was to come after failed */
+    HMMSVM_REFUSED = 7,      /* it made a system call, which a kernel may not */
 };
+
+#define HMMSVM_NO_CALL 0xffffu /* a system call of a 32-bit program, whose number means another */
 
 enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
 
@@ -215,14 +218,16 @@ enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
  * @user:     as given in the launch
  * @status:   an enum hmmsvm_status value
  * @access:   what was tried at @address (enum hmmsvm_access), where @status is
- *            HMMSVM_BAD_ADDRESS
+ *            HMMSVM_BAD_ADDRESS; the number of the system call, or
+ *            HMMSVM_NO_CALL, where it is HMMSVM_REFUSED
  * @signal:   the signal the engine caught, where @status is
- *            HMMSVM_BAD_ADDRESS or HMMSVM_CRASHED
+ *            HMMSVM_BAD_ADDRESS, HMMSVM_CRASHED or HMMSVM_REFUSED. SIGSYS where it
+ *            is HMMSVM_DEVICE_LOST: the engine itself made the call in @access.
  * @workers:  how many workers there were: the parts of hmmsvm_launch.printf_buf
  *            from this one on are as they were
  * @address:  the address that was touched (UINT64_MAX: one that is no address
  *            at all, of which the processor does not say more), or that of the
- *            instruction if @status is HMMSVM_CRASHED
+ *            instruction if @status is HMMSVM_CRASHED or HMMSVM_REFUSED
  * @group:    index of the group that failed first
  * @groups_run: how many groups ran to their end
  * @start_ns, @end_ns: when the first group started and the last one ended,
@@ -428,6 +433,9 @@ HMMSVM_API const char *hmmsvm_last_error(void);
 
 /** hmmsvm_status_name - "ok", "bad-address", ...; "unknown" for no status */
 HMMSVM_API const char *hmmsvm_status_name(uint32_t status);
+
+/** hmmsvm_call_name - the name of a system call, as in hmmsvm_completion.access; "?" for none */
+HMMSVM_API const char *hmmsvm_call_name(uint32_t call);
 
 /** hmmsvm_mode_name - "auto", "kernel" or "direct" */
 HMMSVM_API const char *hmmsvm_mode_name(enum hmmsvm_mode mode);

@@ -272,6 +272,9 @@ static int engine_start_failed(struct hmmsvm_device *dev, bool gone)
                          "window nor the mirror", ring->detail);
     case RING_STEP_WATCH:
         return error_set(-err, "the engine cannot watch this process: %s", why);
+    case RING_STEP_SANDBOX:
+        return error_set(-err, "the engine cannot give up its system calls: %s (has this kernel "
+                         "CONFIG_SECCOMP_FILTER, and does no filter forbid seccomp(2)?)", why);
     case RING_STEP_WORKERS:
         return error_set(-err, "the engine cannot start %u workers with stacks of %zu bytes: %s",
                          dev->config.workers, dev->config.stack_size, why);
@@ -353,9 +356,13 @@ int engine_start(struct hmmsvm_device *dev)
 static void engine_died(struct hmmsvm_device *dev)
 {
     bool soon = ring_now_ns() - dev->engine_started_ns < ENGINE_SOON;
+    uint32_t refused = atomic_load(&dev->ring->refused);
     int pid = dev->engine_pid, err;
 
     engine_forget(dev);
+    if (refused)
+        debug_say(dev, "the engine made system call %s, which it must not",
+                  hmmsvm_call_name(refused - 1));
     launch_recover(dev, false);
     dev->engine_deaths = soon && !dev->engine_worked ? dev->engine_deaths + 1 : 0;
     dev->resets++;

@@ -58,6 +58,7 @@ HMMSVM_API const char *hmmsvm_status_name(uint32_t status)
         [HMMSVM_DEVICE_LOST] = "device-lost",
         [HMMSVM_NO_MEMORY] = "no-memory",
         [HMMSVM_CANCELLED] = "cancelled",
+        [HMMSVM_REFUSED] = "refused",
     };
 
     return status < sizeof(names) / sizeof(*names) ? names[status] : "unknown";

@@ -9,6 +9,7 @@
  * followed by ring_notify().
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ void launch_ring_init(struct hmmsvm_device *dev)
     atomic_store(&ring->head, 0);
     atomic_store(&ring->sleepers, 0);
     atomic_store(&ring->spinners, 0);
+    atomic_store(&ring->refused, 0);
     atomic_store(&ring->watch, RING_WATCH_SLEEPS);
     atomic_store(&ring->extra, 0);
     atomic_store(&ring->done_next, 0);
@@ -150,7 +152,7 @@ static void launch_list(struct hmmsvm_device *dev, const struct hmmsvm_launch *l
     if (done->end.workers > dev->config.resident)
         done->end.workers = dev->config.resident;
     done->name = launch->id;
-    if (done->end.status > HMMSVM_CANCELLED)
+    if (done->end.status > HMMSVM_REFUSED)
         done->end.status = HMMSVM_DEVICE_LOST;
     if (done->end.groups_run > total)
         done->end.groups_run = total;
@@ -287,6 +289,7 @@ void launch_recover(struct hmmsvm_device *dev, bool lost)
         struct pending *p = order[n];
         struct ring_slot *slot = &ring->slots[p - dev->slots];
         struct hmmsvm_completion end = {.status = HMMSVM_DEVICE_LOST};
+        uint32_t refused = atomic_load(&ring->refused);
         bool waits = p->launch.after && atomic_load(&slot->waits);
 
         if (atomic_load(&slot->finished) == p->total) {
@@ -301,6 +304,10 @@ void launch_recover(struct hmmsvm_device *dev, bool lost)
             end.status = HMMSVM_CANCELLED;
             end.start_ns = end.end_ns = ring_now_ns();
         } else {
+            if (refused) {
+                end.signal = SIGSYS;
+                end.access = refused - 1;
+            }
             end.start_ns = slot->end.start_ns;
             end.end_ns = ring_now_ns();
         }

@@ -8,6 +8,7 @@
  */
 #include "crash.h"
 
+#include <linux/audit.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <ucontext.h>
 
 #define CRASH_STACK (64u << 10)
+#define CRASH_X32   0x40000000 /* in the number of a system call of the x32 ABI */
 
 /* Numbers of the processor's exceptions, bits of a page fault's error code. */
 #define TRAP_PAGE_FAULT 14
@@ -30,9 +32,19 @@ struct crash {
 
 static _Thread_local struct crash crash;
 
-static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+static struct ring *crash_ring;
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
 
 #define CRASH_SIGNALS (sizeof(crash_signals) / sizeof(*crash_signals))
+
+/* The number of the system call that was refused; those of 32-bit programs have others. */
+static uint32_t crash_call(const siginfo_t *info)
+{
+    bool own = info->si_arch == AUDIT_ARCH_X86_64 && !(info->si_syscall & CRASH_X32);
+
+    return own ? (uint32_t)info->si_syscall : HMMSVM_NO_CALL;
+}
 
 static void crash_handler(int sig, siginfo_t *info, void *context)
 {
@@ -42,6 +54,8 @@ static void crash_handler(int sig, siginfo_t *info, void *context)
 
     if (!c->armed || info->si_code <= 0) {
         /* Not a work-group, or sent by somebody: what would have happened, happens. */
+        if (sig == SIGSYS && info->si_code > 0)
+            atomic_store(&crash_ring->refused, crash_call(info) + 1);
         signal(sig, SIG_DFL);
         raise(sig);
         return;
@@ -58,6 +72,10 @@ static void crash_handler(int sig, siginfo_t *info, void *context)
                           : error & FAULT_FETCH ? HMMSVM_EXECUTE
                           : error & FAULT_WRITE ? HMMSVM_WRITE
                                                 : HMMSVM_READ;
+    } else if (sig == SIGSYS) {
+        c->fault.status = HMMSVM_REFUSED;
+        c->fault.address = (uint64_t)info->si_call_addr;
+        c->fault.access = crash_call(info);
     } else {
         c->fault.status = HMMSVM_CRASHED;
         c->fault.address = (uint64_t)regs[REG_RIP];
@@ -92,12 +110,13 @@ static void crash_run(struct hmmsvm_worker *worker, void (*body)(struct hmmsvm_w
 
 const struct hmmsvm_guard crash_guard = {.enter = crash_enter, .run = crash_run};
 
-void crash_install(void)
+void crash_install(struct ring *ring)
 {
     struct sigaction action = {.sa_sigaction = crash_handler,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     sigset_t set;
 
+    crash_ring = ring;
     sigemptyset(&set);
     for (unsigned i = 0; i < CRASH_SIGNALS; i++) {
         sigaction(crash_signals[i], &action, NULL);

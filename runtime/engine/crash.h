@@ -11,10 +11,12 @@
 extern const struct hmmsvm_guard crash_guard;
 
 /**
- * crash_install - catches the signals that the processor raises
+ * crash_install - catches the signals that the processor raises, and that of a
+ * refused system call (sandbox.h)
+ * @ring: gets to know which call was refused outside of a guarded function
  *
  * Outside of a guarded function they end the process as ever.
  */
-void crash_install(void);
+void crash_install(struct ring *ring);
 
 #endif /* HMMSVM_CRASH_H */

@@ -3,8 +3,8 @@
  * hmmsvm-engine - the process that runs work-groups in kernel mode
  *
  * Started by libhmmsvm with the descriptors of ring.h. It attaches to the
- * application's context, moves into the window, maps the mirror, starts the
- * workers, and then only waits for its end: when the application has gone
+ * application's context, moves into the window, maps the mirror, gives up all
+ * system calls but a few, starts the workers, and then only waits for its end: when the application has gone
  * (its process, or its address space by exec), or when libhmmsvm says so.
  *
  * main() runs twice: where the kernel loaded the program (engine_outside())
@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 
 #include "crash.h"
+#include "sandbox.h"
 #include "selftest.h"
 #include "window.h"
 
@@ -48,8 +49,8 @@ static const struct argp_option options[] = {
     {"attach", KEY_ATTACH, NULL, OPTION_HIDDEN, "Serve the application that started this", 0},
     {"self-test", KEY_SELF_TEST, "WHERE", OPTION_ARG_OPTIONAL,
      "Move into a window (WHERE: \"far\", where nothing is, or \"here\", around this program) and "
-     "check that nothing was left behind, that memory comes from the window, and that crashes of "
-     "work-groups are caught; exits with 0 if all is well", 0},
+     "check that nothing was left behind, that memory comes from the window, that crashes of "
+     "work-groups are caught, and that they can make no system calls; exits with 0 if all is well", 0},
     {0}};
 
 struct arguments {
@@ -213,7 +214,11 @@ __attribute__((noreturn)) static void engine_inside(const struct window_params *
         if (residue)
             engine_fail(ring, RING_STEP_RESIDUE, ENOTEMPTY, residue);
     }
-    crash_install();
+    close(params->ring_fd); /* it is mapped */
+    crash_install(ring);
+    err = sandbox_enter();
+    if (err)
+        engine_fail(ring, RING_STEP_SANDBOX, -err, 0);
     err = hmmsvm_pool_start(&pool, ring, &crash_guard);
     if (err)
         engine_fail(ring, RING_STEP_WORKERS, -err, 0);

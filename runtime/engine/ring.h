@@ -29,6 +29,7 @@
  *   end of a slot                                 the worker that set failed,
  *                                                 then the one that finishes
  *   crowd, extra                                  the thread of progress.c
+ *   refused                                       crash.c
  *   watch                                         whoever gets there
  *   done[]                                        workers fill, libhmmsvm empties
  *
@@ -63,7 +64,7 @@
 #include <hmmsvm/client.h>
 
 #define RING_MAGIC   0x676e697272686d68ull
-#define RING_VERSION 3u
+#define RING_VERSION 4u
 #define RING_SLOTS   256u
 #define RING_QUEUE   8192u /* more than RING_SLOTS + HMMSVM_MAX_RESIDENT */
 #define RING_ENDED   UINT32_MAX
@@ -71,7 +72,7 @@
 /* Descriptors the engine is started with; 0 to 2 are /dev/null or stderr. */
 enum ring_fd {
     RING_FD_CONTEXT = 3, /* the node, bound to the application */
-    RING_FD_RING = 4,    /* the memfd */
+    RING_FD_RING = 4,    /* the memfd; closed when it is mapped in the window */
     RING_FD_APP = 5,     /* pidfd of the application */
     RING_FD_STOP = 6,    /* eventfd: readable when the engine is to end */
     RING_FD_END = 7,
@@ -99,6 +100,7 @@ enum ring_step {
     RING_STEP_RESIDUE, /* making sure nothing else is left outside */
     RING_STEP_WATCH,   /* watching the application */
     RING_STEP_WORKERS, /* starting the workers */
+    RING_STEP_SANDBOX, /* giving up the system calls that it needs no more */
 };
 
 /* What a launch has to do with groups that wait: see progress.c. */
@@ -160,6 +162,9 @@ struct ring {
 
     alignas(64) _Atomic uint32_t sleepers; /* workers that sleep, or are about to */
     _Atomic uint32_t spinners;             /* workers that look again before they do */
+
+    /* Of an engine that ended by itself: the system call that it was refused, + 1. */
+    _Atomic uint32_t refused;
 
     alignas(64) _Atomic uint32_t watch; /* enum ring_watch, a futex */
     _Atomic uint32_t extra;             /* workers there are beyond ring->workers */

@@ -67,7 +67,7 @@ struct hmmsvm_worker {
 /* What became of a chunk of groups that did not run to its end. */
 struct hmmsvm_fault {
     uint32_t status; /* enum hmmsvm_status; HMMSVM_OK: none */
-    uint32_t access; /* enum hmmsvm_access */
+    uint32_t access; /* enum hmmsvm_access; HMMSVM_REFUSED: the system call */
     int32_t signal;
     uint64_t address;
 };

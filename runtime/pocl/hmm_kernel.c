@@ -474,7 +474,17 @@ static void report(const char *name, const struct hmmsvm_completion *c)
                     " in work-group (%" PRIu64 ",%" PRIu64 ",%" PRIu64 ")", name,
                     strsignal(c->signal), c->address, c->group[0], c->group[1], c->group[2]);
         break;
+    case HMMSVM_REFUSED:
+        hmm_message("kernel \"%s\" made a system call (%s), which the engine refuses to kernels, at "
+                    "address 0x%" PRIx64 " in work-group (%" PRIu64 ",%" PRIu64 ",%" PRIu64 ")",
+                    name, c->access == HMMSVM_NO_CALL ? "one of a 32-bit program"
+                                                      : hmmsvm_call_name(c->access),
+                    c->address, c->group[0], c->group[1], c->group[2]);
+        break;
     case HMMSVM_DEVICE_LOST:
+        if (c->signal == SIGSYS)
+            hmm_message("the engine made system call %s, which is refused to it: a defect of its own",
+                        hmmsvm_call_name(c->access));
         hmm_message("the engine ended while kernel \"%s\" ran; a new one was started", name);
         break;
     case HMMSVM_NO_MEMORY:

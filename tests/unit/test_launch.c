@@ -829,7 +829,11 @@ static void names(void **state)
     assert_string_equal(hmmsvm_status_name(HMMSVM_BAD_ADDRESS), "bad-address");
     assert_string_equal(hmmsvm_status_name(HMMSVM_NO_MEMORY), "no-memory");
     assert_string_equal(hmmsvm_status_name(HMMSVM_CANCELLED), "cancelled");
-    assert_string_equal(hmmsvm_status_name(7), "unknown");
+    assert_string_equal(hmmsvm_status_name(HMMSVM_REFUSED), "refused");
+    assert_string_equal(hmmsvm_status_name(99), "unknown");
+    assert_string_equal(hmmsvm_call_name(59), "execve");
+    assert_string_equal(hmmsvm_call_name(435), "clone3");
+    assert_string_equal(hmmsvm_call_name(HMMSVM_NO_CALL), "?");
     assert_string_equal(hmmsvm_mode_name(HMMSVM_MODE_AUTO), "auto");
     assert_string_equal(hmmsvm_mode_name(HMMSVM_MODE_KERNEL), "kernel");
     assert_string_equal(hmmsvm_mode_name(HMMSVM_MODE_DIRECT), "direct");
