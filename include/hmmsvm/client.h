@@ -207,6 +207,7 @@ enum hmmsvm_status {
     HMMSVM_NO_MEMORY = 5,    /* local memory larger than the device's */
     HMMSVM_CANCELLED = 6,    /* the launch it was to come after failed */
     HMMSVM_REFUSED = 7,      /* it made a system call, which a kernel may not */
+    HMMSVM_HUNG = 8,         /* a group did not end within HMMSVM_WATCHDOG_MS */
 };
 
 #define HMMSVM_NO_CALL 0xffffu /* a system call of a 32-bit program, whose number means another */
@@ -221,13 +222,15 @@ enum hmmsvm_access { HMMSVM_READ = 0, HMMSVM_WRITE = 1, HMMSVM_EXECUTE = 2 };
  *            HMMSVM_BAD_ADDRESS; the number of the system call, or
  *            HMMSVM_NO_CALL, where it is HMMSVM_REFUSED
  * @signal:   the signal the engine caught, where @status is
- *            HMMSVM_BAD_ADDRESS, HMMSVM_CRASHED or HMMSVM_REFUSED. SIGSYS where it
+ *            HMMSVM_BAD_ADDRESS, HMMSVM_CRASHED or HMMSVM_REFUSED; SIGXCPU
+ *            where it is HMMSVM_HUNG. SIGSYS where it
  *            is HMMSVM_DEVICE_LOST: the engine itself made the call in @access.
  * @workers:  how many workers there were: the parts of hmmsvm_launch.printf_buf
  *            from this one on are as they were
  * @address:  the address that was touched (UINT64_MAX: one that is no address
  *            at all, of which the processor does not say more), or that of the
- *            instruction if @status is HMMSVM_CRASHED or HMMSVM_REFUSED
+ *            instruction if @status is HMMSVM_CRASHED, HMMSVM_REFUSED or
+ *            HMMSVM_HUNG (0: not known)
  * @group:    index of the group that failed first
  * @groups_run: how many groups ran to their end
  * @start_ns, @end_ns: when the first group started and the last one ended,

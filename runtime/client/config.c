@@ -231,6 +231,9 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     if (params->fault_around)
         config->fault_around = params->fault_around;
 
+    err = config_number("HMMSVM_WATCHDOG_MS", 0, 86400000, &config->watchdog_ms);
+    if (err)
+        return err;
     err = config_sizes(params, config);
     if (err)
         return err;

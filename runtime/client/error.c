@@ -59,6 +59,7 @@ HMMSVM_API const char *hmmsvm_status_name(uint32_t status)
         [HMMSVM_NO_MEMORY] = "no-memory",
         [HMMSVM_CANCELLED] = "cancelled",
         [HMMSVM_REFUSED] = "refused",
+        [HMMSVM_HUNG] = "hung",
     };
 
     return status < sizeof(names) / sizeof(*names) ? names[status] : "unknown";

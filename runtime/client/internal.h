@@ -51,6 +51,7 @@ struct config {
     unsigned workers;
     unsigned resident; /* workers there may be while groups wait for each other */
     unsigned fault_around;
+    unsigned watchdog_ms; /* 0: no group is taken for one that hangs */
     size_t local_size;
     size_t stack_size;
     enum stats_format stats;

@@ -40,6 +40,7 @@ void launch_ring_init(struct hmmsvm_device *dev)
     ring->local_size = dev->config.local_size;
     ring->stack_size = dev->config.stack_size;
     ring->resident = dev->config.resident;
+    ring->watchdog_ms = dev->config.watchdog_ms;
 
     atomic_store(&ring->state, RING_STARTING);
     ring->step = RING_STEP_NONE;
@@ -152,7 +153,7 @@ static void launch_list(struct hmmsvm_device *dev, const struct hmmsvm_launch *l
     if (done->end.workers > dev->config.resident)
         done->end.workers = dev->config.resident;
     done->name = launch->id;
-    if (done->end.status > HMMSVM_REFUSED)
+    if (done->end.status > HMMSVM_HUNG)
         done->end.status = HMMSVM_DEVICE_LOST;
     if (done->end.groups_run > total)
         done->end.groups_run = total;
@@ -304,7 +305,10 @@ void launch_recover(struct hmmsvm_device *dev, bool lost)
             end.status = HMMSVM_CANCELLED;
             end.start_ns = end.end_ns = ring_now_ns();
         } else {
-            if (refused) {
+            if (atomic_load(&slot->failed) && slot->end.status == HMMSVM_HUNG) {
+                /* That is why the engine had to go. */
+                end = slot->end;
+            } else if (refused) {
                 end.signal = SIGSYS;
                 end.access = refused - 1;
             }

@@ -2,7 +2,8 @@
 /*
  * Catching what a work-group does wrong: the handler runs on a stack of its
  * own in the window (the work-group may have run out of its), writes down what
- * it was, and returns to before the work-group.
+ * it was, and returns to before the work-group. The watchdog has a work-group
+ * end in the same way.
  *
  * Locking: all is the worker's own, found through thread-local data.
  */
@@ -25,6 +26,7 @@
 #define FAULT_FETCH     (1u << 4)
 
 struct crash {
+    struct hmmsvm_worker *worker;
     sigjmp_buf back;
     volatile sig_atomic_t armed;
     struct hmmsvm_fault fault;
@@ -44,6 +46,25 @@ static uint32_t crash_call(const siginfo_t *info)
     bool own = info->si_arch == AUDIT_ARCH_X86_64 && !(info->si_syscall & CRASH_X32);
 
     return own ? (uint32_t)info->si_syscall : HMMSVM_NO_CALL;
+}
+
+/* The engine's own code, which must not be left just anywhere: it may hold a lock. */
+extern const char __executable_start[], etext[];
+
+/* The watchdog wants the group to end, if it still is the one. */
+static void crash_hung(int sig, siginfo_t *info, void *context)
+{
+    const greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
+    uintptr_t at = (uintptr_t)regs[REG_RIP];
+    struct crash *c = &crash;
+
+    if (info->si_code != SI_TKILL || info->si_pid != getpid() || !c->armed ||
+        (at >= (uintptr_t)__executable_start && at < (uintptr_t)etext) ||
+        atomic_load(&c->worker->hung) != atomic_load(&c->worker->at))
+        return; /* it will be back if there is reason to */
+    c->armed = 0;
+    c->fault = (struct hmmsvm_fault){.status = HMMSVM_HUNG, .signal = sig, .address = at};
+    siglongjmp(c->back, 1);
 }
 
 static void crash_handler(int sig, siginfo_t *info, void *context)
@@ -88,7 +109,7 @@ static void crash_enter(struct hmmsvm_worker *worker)
 {
     stack_t stack = {.ss_size = CRASH_STACK};
 
-    (void)worker;
+    crash.worker = worker;
     stack.ss_sp = mmap(NULL, CRASH_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                        0);
     if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL))
@@ -114,6 +135,8 @@ void crash_install(struct ring *ring)
 {
     struct sigaction action = {.sa_sigaction = crash_handler,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction hung = {.sa_sigaction = crash_hung,
+                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART};
     sigset_t set;
 
     crash_ring = ring;
@@ -122,5 +145,7 @@ void crash_install(struct ring *ring)
         sigaction(crash_signals[i], &action, NULL);
         sigaddset(&set, crash_signals[i]);
     }
+    sigaction(WATCHDOG_SIGNAL, &hung, NULL);
+    sigaddset(&set, WATCHDOG_SIGNAL);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }

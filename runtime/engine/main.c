@@ -29,6 +29,7 @@
 #include "crash.h"
 #include "sandbox.h"
 #include "selftest.h"
+#include "watchdog.h"
 #include "window.h"
 
 #define ENGINE_ATTACH_TRIES 200 /* times 5 ms */
@@ -180,9 +181,10 @@ __attribute__((noreturn)) static void engine_outside(char **argv)
 
 /* ---- in the window ------------------------------------------------------------------ */
 
-/* Waits for the end of the application, or the word of libhmmsvm. */
-__attribute__((noreturn)) static void engine_watch(struct ring *ring)
+/* Waits for the end of the application, or the word of libhmmsvm, or of what hangs. */
+__attribute__((noreturn)) static void engine_watch(struct ring *ring, struct hmmsvm_pool *pool)
 {
+    const uint32_t limit_ms = ring->watchdog_ms;
     struct pollfd fds[] = {
         {.fd = RING_FD_APP, .events = POLLIN},
         {.fd = RING_FD_CONTEXT, .events = 0}, /* POLLHUP comes unasked */
@@ -190,10 +192,14 @@ __attribute__((noreturn)) static void engine_watch(struct ring *ring)
     };
 
     for (;;) {
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        int n = poll(fds, 3, watchdog_tick_ms(limit_ms));
+
+        if (n < 0 && errno != EINTR)
             engine_fail(ring, RING_STEP_WATCH, errno, 0);
+        if (limit_ms && !watchdog_look(pool, limit_ms))
+            _exit(1);
         for (unsigned i = 0; i < 3; i++)
-            if (fds[i].revents)
+            if (n > 0 && fds[i].revents)
                 _exit(0);
     }
 }
@@ -224,7 +230,7 @@ __attribute__((noreturn)) static void engine_inside(const struct window_params *
         engine_fail(ring, RING_STEP_WORKERS, -err, 0);
     atomic_store(&ring->state, RING_READY);
     ring_futex_wake(&ring->state, INT_MAX);
-    engine_watch(ring);
+    engine_watch(ring, &pool);
 }
 
 int main(int argc, char **argv)

@@ -150,6 +150,7 @@ struct ring {
     uint32_t workers;
     uint32_t spin; /* whether a short wait may be spent spinning */
     uint32_t resident; /* how many there may be while groups wait for each other */
+    uint32_t watchdog_ms; /* after how much processor time a group hangs; 0: never */
     uint64_t local_size;
     uint64_t stack_size;
 

@@ -17,11 +17,21 @@
 
 #include "crash.h"
 #include "sandbox.h"
+#include "watchdog.h"
 
 #define SELFTEST_WINDOW (1ull << 30)
 #define SELFTEST_FAR    0x200000000000ull
 #define SELFTEST_END    0x7ffffffff000ull
 #define SELFTEST_GROUPS 10u
+#define SELFTEST_LIMIT  200u /* of the watchdog */
+
+/*
+ * Of this a copy is run that is not among the engine's own code, where the watchdog leaves groups
+ * alone: it calls nothing.
+ */
+#define SELFTEST_GROUP __attribute__((section("selftest_group"), noinline))
+
+extern const uint8_t __start_selftest_group[], __stop_selftest_group[];
 
 /* ---- outside ----------------------------------------------------------------- */
 
@@ -66,6 +76,9 @@ __attribute__((noreturn)) void selftest_outside(const char *where)
 /* ---- inside ------------------------------------------------------------------- */
 
 static const struct window_params *inside;
+static struct hmmsvm_pool pool;
+static uint32_t watchdog_ms; /* 0: nobody looks */
+static uint8_t *group_copy;
 
 static void selftest_check(bool ok, const char *what, uint64_t value)
 {
@@ -102,6 +115,7 @@ struct selftest_work {
     volatile uint8_t *bad;
     long call[6]; /* a system call and its arguments */
     volatile long result;
+    uint64_t ticks;
 };
 
 static void selftest_good(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y,
@@ -169,22 +183,27 @@ static void selftest_divides(uint8_t *args, uint8_t *ctx, unsigned long x, unsig
                      : "eax", "ecx", "edx", "cc");
 }
 
-static void selftest_calls(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y,
-                           unsigned long z)
+static inline __attribute__((always_inline)) long selftest_call(const struct selftest_work *work)
 {
-    struct selftest_work *work = ((void **)(void *)args)[0];
     register long r10 __asm__("r10") = work->call[4];
     register long r8 __asm__("r8") = work->call[5];
     register long r9 __asm__("r9") = 0;
     long ret;
 
-    (void)ctx, (void)x, (void)y, (void)z;
     __asm__ volatile("syscall"
                      : "=a"(ret)
                      : "a"(work->call[0]), "D"(work->call[1]), "S"(work->call[2]),
                        "d"(work->call[3]), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
-    work->result = ret;
+    return ret;
+}
+
+static void selftest_calls(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y,
+                           unsigned long z)
+{
+    struct selftest_work *work = ((void **)(void *)args)[0];
+    (void)ctx, (void)x, (void)y, (void)z;
+    work->result = selftest_call(work);
 }
 
 /* All of them have to be under way at once: workers are added. */
@@ -197,6 +216,42 @@ static void selftest_meets(uint8_t *args, uint8_t *ctx, unsigned long x, unsigne
     __atomic_add_fetch(&work->count, 1, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&work->count, __ATOMIC_SEQ_CST) < SELFTEST_GROUPS)
         selftest_yield();
+}
+
+/* One of them never ends. */
+SELFTEST_GROUP static void selftest_hangs(uint8_t *args, uint8_t *ctx, unsigned long x,
+                                          unsigned long y, unsigned long z)
+{
+    volatile uint64_t turns = 0;
+
+    (void)args, (void)ctx, (void)y, (void)z;
+    while (x == 4)
+        turns++;
+}
+
+/* The same, and will not be told. */
+SELFTEST_GROUP static void selftest_hangs_deaf(uint8_t *args, uint8_t *ctx, unsigned long x,
+                                               unsigned long y, unsigned long z)
+{
+    struct selftest_work *work = ((void **)(void *)args)[0];
+
+    (void)ctx, (void)y, (void)z;
+    work->result = selftest_call(work); /* blocks all signals */
+    while (x < SELFTEST_GROUPS)
+        work->count++;
+}
+
+/* Each of them is about as long as may be, or as often says that it waits. */
+SELFTEST_GROUP static void selftest_takes_time(uint8_t *args, uint8_t *ctx, unsigned long x,
+                                               unsigned long y, unsigned long z)
+{
+    struct selftest_work *work = ((void **)(void *)args)[0];
+    uint64_t begin = __builtin_ia32_rdtsc();
+
+    (void)x, (void)y, (void)z;
+    while (__builtin_ia32_rdtsc() - begin < work->ticks)
+        if (work->bad)
+            ++*(volatile uint32_t *)ctx;
 }
 
 /* Runs ten groups of @fn in slot @n and returns how that ended. */
@@ -217,12 +272,19 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
         .nargs = 1,
         HMMSVM_NO_CTX,
     };
+    if (fn == selftest_takes_time) {
+        slot->launch.ctx = (void *)(uintptr_t)work->call;
+        slot->launch.ctx_size = sizeof(uint32_t);
+        slot->launch.ctx_waiting = 0;
+    }
     ring_start(ring, n, SELFTEST_GROUPS);
     ring_wake(ring, SELFTEST_GROUPS);
     while (atomic_load(&ring->completed) != n + 1) {
         if (ring_now_ns() > end)
             selftest_check(false, "the launch ends within 20 s", n);
-        ring_futex_wait(&ring->completed, n, 100000000);
+        if (watchdog_ms && !watchdog_look(&pool, watchdog_ms))
+            break;
+        ring_futex_wait(&ring->completed, n, 20000000);
     }
     return slot->end;
 }
@@ -302,6 +364,69 @@ static uint32_t selftest_calls_all(struct ring *ring, uint32_t n)
     return n;
 }
 
+/* ---- work-groups that do not end ---- */
+
+static uint64_t selftest_ticks_a_ms(void)
+{
+    uint64_t begin = ring_now_ns(), ticks = ring_ticks();
+
+    while (ring_now_ns() - begin < 20000000u)
+        ;
+    return (ring_ticks() - ticks) / 20;
+}
+
+/* Makes the copy of what SELFTEST_GROUP marks; later nothing can be made executable. */
+static void selftest_copy_groups(void)
+{
+    const size_t size = (size_t)(__stop_selftest_group - __start_selftest_group);
+
+    group_copy = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    selftest_check(group_copy != MAP_FAILED, "there is memory for code", size);
+    memcpy(group_copy, __start_selftest_group, size);
+}
+
+static hmmsvm_workgroup_fn selftest_copy_of(hmmsvm_workgroup_fn fn)
+{
+    return (hmmsvm_workgroup_fn)((uintptr_t)fn - (uintptr_t)__start_selftest_group +
+                                 (uintptr_t)group_copy);
+}
+
+static uint32_t selftest_watchdog(struct ring *ring, uint32_t n)
+{
+    struct selftest_work work = {.ticks = selftest_ticks_a_ms() * SELFTEST_LIMIT / 4};
+    struct hmmsvm_completion end;
+
+    watchdog_ms = SELFTEST_LIMIT;
+    end = selftest_launch(ring, n++, selftest_copy_of(selftest_hangs), &work);
+    selftest_check(end.status == HMMSVM_HUNG && end.signal == SIGXCPU && end.group[0] == 4 &&
+                       end.groups_run == 9,
+                   "a group that never ends is ended", end.groups_run);
+    end = selftest_launch(ring, n++, selftest_takes_time, &work);
+    selftest_check(end.status == HMMSVM_OK && end.groups_run == 10,
+                   "groups that each end in time are left alone", (end.end_ns - end.start_ns) / 1000000);
+    work.bad = (volatile uint8_t *)&work;
+    work.ticks *= 10;
+    end = selftest_launch(ring, n++, selftest_takes_time, &work);
+    selftest_check(end.status == HMMSVM_OK && end.groups_run == 10,
+                   "groups that say that they wait are left alone",
+                   (end.end_ns - end.start_ns) / 1000000);
+    return n;
+}
+
+/* It cannot be ended, so this must be the last one. */
+static void selftest_deaf(struct ring *ring, uint32_t n)
+{
+    const uint64_t all = ~0ull;
+    struct selftest_work work = {
+        .call = {SYS_rt_sigprocmask, SIG_SETMASK, (long)(uintptr_t)&all, 0, sizeof(all)}};
+    struct hmmsvm_completion end =
+        selftest_launch(ring, n, selftest_copy_of(selftest_hangs_deaf), &work);
+
+    selftest_check(!work.result && end.status == HMMSVM_HUNG && atomic_load(&ring->completed) == n,
+                   "a group that cannot be ended is found out", end.status);
+}
+
 /* Empties a ring whose workers have ended. */
 static void selftest_again(struct ring *ring)
 {
@@ -317,7 +442,6 @@ int selftest_inside(const struct window_params *params)
     struct ring *ring = params->ring;
     struct selftest_work work = {0};
     struct hmmsvm_completion end;
-    struct hmmsvm_pool pool;
     uintptr_t thread_stack = 0;
     void *p;
     uint64_t residue;
@@ -347,6 +471,7 @@ int selftest_inside(const struct window_params *params)
     selftest_check(end.status == HMMSVM_OK && work.count == 10 && !residue,
                    "ten groups run, and still nothing is outside of the window", residue);
 
+    selftest_copy_groups();
     /* The rest as in the engine, which then writes to standard error only. */
     selftest_again(ring);
     dup2(STDOUT_FILENO, STDERR_FILENO);
@@ -376,9 +501,10 @@ int selftest_inside(const struct window_params *params)
                  SIGFPE, HMMSVM_EXECUTE);
 
     n = selftest_calls_all(ring, n);
+    n = selftest_watchdog(ring, n);
     end = selftest_launch(ring, n++, selftest_good, &work);
     selftest_check(end.status == HMMSVM_OK && work.count == 10, "after all that, ten groups run",
                    work.count);
-    hmmsvm_pool_stop(&pool);
+    selftest_deaf(ring, n);
     return 0;
 }

@@ -258,6 +258,13 @@ static void worker_record(struct hmmsvm_worker *w, const struct hmmsvm_fault *fa
     slot->end.group[2] = group / l->groups[0] / l->groups[1];
 }
 
+void hmmsvm_worker_hangs(struct hmmsvm_worker *w)
+{
+    const struct hmmsvm_fault fault = {.status = HMMSVM_HUNG, .signal = WATCHDOG_SIGNAL};
+
+    worker_record(w, &fault);
+}
+
 /* Takes the next place in the order in which launches are reported. */
 static uint32_t worker_report_at(struct ring *ring)
 {

@@ -14,6 +14,7 @@
 #define HMMSVM_WORKER_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 
 #include "ring.h"
@@ -25,6 +26,9 @@
 #define CLAIM_BITS   16
 #define CLAIM_GROUPS ((1ull << CLAIM_BITS) - 1)
 #define CLAIM_CLOSED CLAIM_GROUPS
+
+/* Sent by watchdog.c to a worker whose group hangs. */
+#define WATCHDOG_SIGNAL SIGXCPU
 
 struct hmmsvm_worker {
     struct hmmsvm_pool *pool;
@@ -58,6 +62,17 @@ struct hmmsvm_worker {
     uint32_t seen_waiting;
     uint64_t seen_ns;      /* when that was */
     bool waits;            /* that group is one that waits */
+
+    /* The value of at whose group is to end: for the handler of WATCHDOG_SIGNAL. */
+    _Atomic uint64_t hung;
+
+    /* Of the thread of watchdog.c: the group it saw last. */
+    struct {
+        uint64_t at;
+        uint64_t used_ns; /* the thread's time when that group was seen first, or to wait */
+        uint32_t waiting;
+        uint32_t tries;   /* how often it was told to end */
+    } dog;
 
     alignas(128) uint8_t ctx[HMMSVM_MAX_CTX];
     void *args[HMMSVM_MAX_ARGS];
@@ -106,7 +121,7 @@ struct hmmsvm_returned {
 struct hmmsvm_pool {
     struct ring *ring;
     const struct hmmsvm_guard *guard;
-    unsigned workers;
+    _Atomic unsigned workers;
     struct hmmsvm_worker **list;
     unsigned resident;
     uint32_t chunk;
@@ -141,6 +156,9 @@ void hmmsvm_pool_stop(struct hmmsvm_pool *pool);
  * Called by one thread at a time. Returns 0 or -errno.
  */
 int hmmsvm_worker_start(struct hmmsvm_pool *pool);
+
+/** hmmsvm_worker_hangs - writes down that the launch that a worker runs hangs; for another thread */
+void hmmsvm_worker_hangs(struct hmmsvm_worker *w);
 
 /**
  * hmmsvm_worker_claimed - makes @count groups from @first on the worker's claim

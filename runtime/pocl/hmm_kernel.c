@@ -481,6 +481,12 @@ static void report(const char *name, const struct hmmsvm_completion *c)
                                                       : hmmsvm_call_name(c->access),
                     c->address, c->group[0], c->group[1], c->group[2]);
         break;
+    case HMMSVM_HUNG:
+        hmm_message("kernel \"%s\" was ended: work-group (%" PRIu64 ",%" PRIu64 ",%" PRIu64 ") used "
+                    "more processor time than HMMSVM_WATCHDOG_MS allows, and neither ended nor "
+                    "waited (at address 0x%" PRIx64 ")", name, c->group[0], c->group[1],
+                    c->group[2], c->address);
+        break;
     case HMMSVM_DEVICE_LOST:
         if (c->signal == SIGSYS)
             hmm_message("the engine made system call %s, which is refused to it: a defect of its own",

@@ -165,6 +165,19 @@ static void resident_groups(void **state)
     assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
 }
 
+static void watchdog(void **state)
+{
+    (void)state;
+    assert_int_equal(config_read(NULL, &config), 0);
+    assert_int_equal(config.watchdog_ms, 0);
+    bad_value("HMMSVM_WATCHDOG_MS", "-1", "from 0 to 86400000");
+    bad_value("HMMSVM_WATCHDOG_MS", "86400001", "from 0 to 86400000");
+    assert_int_equal(read_with("HMMSVM_WATCHDOG_MS", "250"), 0);
+    assert_int_equal(config.watchdog_ms, 250);
+    assert_int_equal(read_with("HMMSVM_WATCHDOG_MS", "0"), 0);
+    assert_int_equal(config.watchdog_ms, 0);
+}
+
 static void bad_fault_around(void **state)
 {
     (void)state;
@@ -282,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup(bad_mode, unit_clear_environment),
         cmocka_unit_test_setup(bad_compute_units, unit_clear_environment),
         cmocka_unit_test_setup(resident_groups, unit_clear_environment),
+        cmocka_unit_test_setup(watchdog, unit_clear_environment),
         cmocka_unit_test_setup(bad_fault_around, unit_clear_environment),
         cmocka_unit_test_setup(bad_stats_and_debug, unit_clear_environment),
         cmocka_unit_test_setup(bad_values_count_even_if_not_used, unit_clear_environment),

@@ -830,6 +830,7 @@ static void names(void **state)
     assert_string_equal(hmmsvm_status_name(HMMSVM_NO_MEMORY), "no-memory");
     assert_string_equal(hmmsvm_status_name(HMMSVM_CANCELLED), "cancelled");
     assert_string_equal(hmmsvm_status_name(HMMSVM_REFUSED), "refused");
+    assert_string_equal(hmmsvm_status_name(HMMSVM_HUNG), "hung");
     assert_string_equal(hmmsvm_status_name(99), "unknown");
     assert_string_equal(hmmsvm_call_name(59), "execve");
     assert_string_equal(hmmsvm_call_name(435), "clone3");

@@ -34,7 +34,7 @@ static inline int unit_clear_environment(void **state)
         "HMMSVM_MODE",   "HMMSVM_COMPUTE_UNITS", "HMMSVM_FAULT_AROUND", "HMMSVM_DEVICE",
         "HMMSVM_ENGINE", "HMMSVM_STATS",         "HMMSVM_DEBUG",
         "HMMSVM_POLICY", "HMMSVM_EVICTION",      "HMMSVM_TUNABLES",     "HMMSVM_MEMORY",
-        "HMMSVM_EVENTS", "HMMSVM_RESIDENT_GROUPS",
+        "HMMSVM_EVENTS", "HMMSVM_RESIDENT_GROUPS", "HMMSVM_WATCHDOG_MS",
     };
 
     (void)state;
