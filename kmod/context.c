@@ -284,6 +284,16 @@ static bool context_is_child(struct hmmsvm_context *ctx)
 }
 
 /*
+ * Whether the caller has called execve() since it was made. A forked child has a
+ * copy of the application's descriptors whether that is wanted or not; a program
+ * that it starts only has those that it is meant to have.
+ */
+static bool context_is_program(void)
+{
+	return current->self_exec_id != current->parent_exec_id;
+}
+
+/*
  * Whether the caller is still what the application was: a child that gave up
  * rights must not get at the memory of one that has them.
  */
@@ -365,7 +375,7 @@ int hmmsvm_context_attach(struct hmmsvm_context *ctx)
 		return -ENOTCONN;
 	if (READ_ONCE(ctx->app_gone))
 		return -ESRCH;
-	if (!context_is_child(ctx) || !context_same_rights(ctx))
+	if (!context_is_child(ctx) || !context_is_program() || !context_same_rights(ctx))
 		return -EPERM;
 	/* See range_zap(): notifiers of others and the mirror do not go together. */
 	if (mm_has_notifiers(mm))

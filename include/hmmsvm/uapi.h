@@ -100,8 +100,9 @@ struct hmmsvm_create {
  * permissions, and a forked child does not inherit it.
  *
  * Errors: ENOTCONN no context yet; EPERM the caller's parent process does not
- * run in the application's address space, or the caller has not the user,
- * groups and capabilities that the application had when it made the context;
+ * run in the application's address space, or the caller did not call execve()
+ * since it was forked, or it has not the user, groups and capabilities that the
+ * application had when it made the context;
  * EBUSY there is an engine, the caller is itself an application, or another
  * driver watches its address space (KVM, a GPU); ESRCH the application is gone.
  */

@@ -124,6 +124,63 @@ static void create(void)
     close(fd);
 }
 
+/* A program that the application started, with the descriptor. */
+static void program(int fd)
+{
+    struct hmmsvm_stats stats = {.size = sizeof(stats)};
+    struct hmmsvm_attach attach = {.size = sizeof(attach)};
+    struct hmmsvm_create c = good_create();
+    void *at = (void *)0x100000000000;
+    volatile uint64_t *p;
+    int status;
+    pid_t pid;
+
+    /* A child of its own is none of the application's. */
+    pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EPERM);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_EQ(status, 0);
+
+    CHECK(!ioctl(fd, HMMSVM_IOC_ATTACH, &attach));
+    CHECK_EQ(attach.window_start, (uintptr_t)window);
+    CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EBUSY);
+    CHECK_ERRNO(ioctl(node(), HMMSVM_IOC_CREATE, &c), EBUSY);
+    CHECK(!ioctl(fd, HMMSVM_IOC_STATS, &stats));
+
+    /* Only as it is meant to be mapped. */
+#define NO_MAP(addr, prot, flags, off)                                                             \
+    do {                                                                                           \
+    CHECK(mmap(addr, HARNESS_PAGE, prot, flags, fd, (off_t)(off)) == MAP_FAILED);              \
+    CHECK_EQ(errno, EINVAL);                                                                   \
+    } while (0)
+    NO_MAP(at, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, (uintptr_t)at);
+    NO_MAP(at, PROT_READ, MAP_SHARED | MAP_FIXED, (uintptr_t)at);
+    NO_MAP(at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
+    NO_MAP(window, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, (uintptr_t)window);
+#undef NO_MAP
+    p = mmap(at, 2 * HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+             (off_t)(uintptr_t)at);
+    CHECK(p == at);
+    /* It stays where and what it is. */
+    CHECK(mprotect(at, HARNESS_PAGE, PROT_READ));
+    CHECK(mremap(at, HARNESS_PAGE, 2 * HARNESS_PAGE, MREMAP_MAYMOVE) == MAP_FAILED);
+    CHECK(mremap(at, 2 * HARNESS_PAGE, 2 * HARNESS_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+                 (char *)at + (64 << 20)) == MAP_FAILED);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (!pid) {
+        /* Not inherited: msync() tells what is not mapped. */
+        CHECK_ERRNO(msync(at, HARNESS_PAGE, MS_ASYNC), ENOMEM);
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK_EQ(status, 0);
+}
+
 /* What a child, which has the descriptor, can do with it. */
 static void child(void)
 {
@@ -137,7 +194,7 @@ static void child(void)
     if (!pid) {
         struct hmmsvm_stats stats = {.size = sizeof(stats)};
         struct hmmsvm_attach attach = {.size = sizeof(attach)};
-        volatile uint64_t *p;
+        char number[16], where[32];
         void *at = (void *)0x100000000000;
 
         CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_STATS, &stats), EPERM);
@@ -147,62 +204,29 @@ static void child(void)
         attach.flags = 1;
         CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EINVAL);
         attach.flags = 0;
+        /* It is the application's copy, and no program that was started to be an engine. */
+        CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EPERM);
 
-        /* A grandchild is no child. */
-        pid = fork();
-        CHECK(pid >= 0);
-        if (!pid) {
-            CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EPERM);
-            _exit(0);
-        }
-        CHECK(waitpid(pid, &status, 0) == pid);
-        CHECK_EQ(status, 0);
-
-        CHECK(!ioctl(fd, HMMSVM_IOC_ATTACH, &attach));
-        CHECK_EQ(attach.window_start, (uintptr_t)window);
-        CHECK_ERRNO(ioctl(fd, HMMSVM_IOC_ATTACH, &attach), EBUSY);
-        CHECK_ERRNO(ioctl(node(), HMMSVM_IOC_CREATE, &c), EBUSY);
-        CHECK(!ioctl(fd, HMMSVM_IOC_STATS, &stats));
-
-        /* Only as it is meant to be mapped. */
-#define NO_MAP(addr, prot, flags, off)                                                             \
-    do {                                                                                           \
-        CHECK(mmap(addr, HARNESS_PAGE, prot, flags, fd, (off_t)(off)) == MAP_FAILED);              \
-        CHECK_EQ(errno, EINVAL);                                                                   \
-    } while (0)
-        NO_MAP(at, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, (uintptr_t)at);
-        NO_MAP(at, PROT_READ, MAP_SHARED | MAP_FIXED, (uintptr_t)at);
-        NO_MAP(at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, 0);
-        NO_MAP(window, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, (uintptr_t)window);
-#undef NO_MAP
-        p = mmap(at, 2 * HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-                 (off_t)(uintptr_t)at);
-        CHECK(p == at);
-        /* It stays where and what it is. */
-        CHECK(mprotect(at, HARNESS_PAGE, PROT_READ));
-        CHECK(mremap(at, HARNESS_PAGE, 2 * HARNESS_PAGE, MREMAP_MAYMOVE) == MAP_FAILED);
-        CHECK(mremap(at, 2 * HARNESS_PAGE, 2 * HARNESS_PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-                     (char *)at + (64 << 20)) == MAP_FAILED);
-        pid = fork();
-        CHECK(pid >= 0);
-        if (!pid) {
-            /* Not inherited: msync() tells what is not mapped. */
-            CHECK_ERRNO(msync(at, HARNESS_PAGE, MS_ASYNC), ENOMEM);
-            _exit(0);
-        }
-        CHECK(waitpid(pid, &status, 0) == pid);
-        CHECK_EQ(status, 0);
-        _exit(0);
+        CHECK(!fcntl(fd, F_SETFD, 0));
+        snprintf(number, sizeof(number), "%d", fd);
+        snprintf(where, sizeof(where), "%p", window);
+        execl("/proc/self/exe", "abi", number, where, NULL);
+        FAIL("exec: %s", strerror(errno));
     }
     CHECK(waitpid(pid, &status, 0) == pid);
     CHECK_EQ(status, 0);
     close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct harness h;
 
+    if (argc == 3) {
+        window = (void *)(uintptr_t)strtoull(argv[2], NULL, 16);
+        program(atoi(argv[1]));
+        return 0;
+    }
     /* For the decision whether this can run at all. */
     harness_open(&h, 1);
     harness_close(&h);
