@@ -56,10 +56,18 @@ static void there_and_back(struct harness *h, struct agent *a, unsigned index, i
     CHECK_EQ(s.pages_writable, PAGES);
     CHECK_EQ(p[4 * 512], 77);
     for (unsigned i = 0; i < PAGES; i++) {
-        CHECK_EQ(agent_read(a, &p[i * 512 + i % 512]), 5000 + i);
-        p[i * 512 + i % 512] = 6000 + i;
-        CHECK_EQ(agent_add(a, &p[i * 512 + i % 512], 1), 6000 + i);
-        CHECK_EQ(p[i * 512 + i % 512], 6001 + i);
+        uint64_t *at = &p[i * 512 + i % 512];
+
+        if (i % 8)
+            CHECK_EQ(*at, 5000 + i);
+        else
+            CHECK_EQ(agent_read(a, at), 5000 + i);
+        *at = 6000 + i;
+        if (i % 8)
+            ++*at;
+        else
+            CHECK_EQ(agent_add(a, at, 1), 6000 + i);
+        CHECK_EQ(*at, 6001 + i);
     }
     s = harness_delta(h);
     CHECK_EQ(s.device_faults, 1);
