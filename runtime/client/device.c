@@ -201,7 +201,8 @@ static int device_check_version(struct hmmsvm_device *dev)
 /* Reserves the addresses that the engine is to have for itself. */
 static int device_reserve_window(struct hmmsvm_device *dev)
 {
-    const uint64_t each = dev->config.stack_size + dev->config.local_size + (1u << 18);
+    const uint64_t each = dev->config.stack_size + WORKER_GUARD + dev->config.local_size +
+                          (1u << 18);
     const uint64_t need = (uint64_t)dev->config.workers * each + WINDOW_MIN;
     const uint8_t *random = (const uint8_t *)getauxval(AT_RANDOM);
     unsigned slot = random ? random[7] : 0;

@@ -482,6 +482,8 @@ int hmmsvm_worker_start(struct hmmsvm_pool *pool)
     pthread_attr_init(&attr);
     err = pthread_attr_setstacksize(&attr, ring->stack_size);
     if (!err)
+        err = pthread_attr_setguardsize(&attr, WORKER_GUARD);
+    if (!err)
         err = pthread_create(&w->thread, &attr, worker_main, w);
     pthread_attr_destroy(&attr);
     if (err) {

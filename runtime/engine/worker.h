@@ -30,6 +30,9 @@
 /* Sent by watchdog.c to a worker whose group hangs. */
 #define WATCHDOG_SIGNAL SIGXCPU
 
+/* Inaccessible below each stack: what overflows it by less in one stride is found out. */
+#define WORKER_GUARD (8u << 20)
+
 struct hmmsvm_worker {
     struct hmmsvm_pool *pool;
     pthread_t thread;
