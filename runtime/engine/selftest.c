@@ -23,7 +23,7 @@
 #define SELFTEST_FAR    0x200000000000ull
 #define SELFTEST_END    0x7ffffffff000ull
 #define SELFTEST_GROUPS 10u
-#define SELFTEST_LIMIT  200u /* of the watchdog */
+#define SELFTEST_LIMIT  40u  /* of the watchdog */
 
 /*
  * Of this a copy is run that is not among the engine's own code, where the watchdog leaves groups
@@ -259,7 +259,7 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
                                                 hmmsvm_workgroup_fn fn, struct selftest_work *work)
 {
     struct ring_slot *slot = &ring->slots[n];
-    uint64_t end = ring_now_ns() + 20000000000u;
+    uint64_t end = ring_now_ns() + 50000000000u;
     void *args[] = {work};
 
     work->count = 0;
@@ -281,7 +281,7 @@ static struct hmmsvm_completion selftest_launch(struct ring *ring, uint32_t n,
     ring_wake(ring, SELFTEST_GROUPS);
     while (atomic_load(&ring->completed) != n + 1) {
         if (ring_now_ns() > end)
-            selftest_check(false, "the launch ends within 20 s", n);
+            selftest_check(false, "the launch ends within 50 s", n);
         if (watchdog_ms && !watchdog_look(&pool, watchdog_ms))
             break;
         ring_futex_wait(&ring->completed, n, 20000000);

@@ -31,7 +31,7 @@ int main(void)
         const char *name;
         size_t local;
     } bad[] = { { "little", 16 }, { "far", 16 } };
-    cl_int n = 1 << 12;
+    cl_int n = 256; /* then it writes each word once */
     int a[CRASH_ITEMS];
     cl_event event;
 
