@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * soak.c - the engine is killed again and again, at any point, while CPU and device write to memory that
+ * migrates: no write is lost but the one it was at, and nothing is left behind
+ *
+ * See torture.h. HMMSVM_SOAK_KILLS says how often (default 30). The points are random, from the seed
+ * HMMSVM_SOAK_SEED (default: the time), which is printed.
+ */
+#include <dirent.h>
+#include <malloc.h>
+#include <signal.h>
+
+#include "torture.h"
+
+/* Kernel memory that comes and goes, and what a thousand kills may not add up to. */
+#define SLACK_KB (24ul << 10)
+
+static uint64_t seed;
+static void *slot;
+
+static unsigned chance(unsigned n)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(seed >> 33) % n;
+}
+
+/* What must be after as it was before. */
+struct footprint {
+    unsigned descriptors, mappings, engines;
+    size_t heap;
+    unsigned long available_kb;
+};
+
+static unsigned lines(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    unsigned n = 0;
+    int c;
+
+    CHECK(f);
+    while ((c = fgetc(f)) != EOF)
+        n += c == '\n';
+    fclose(f);
+    return n;
+}
+
+static struct footprint footprint(void)
+{
+    struct footprint f = {.mappings = lines("/proc/self/maps"), .heap = mallinfo2().uordblks};
+    char path[300], line[128];
+    struct dirent *d;
+    DIR *dir = opendir("/proc/self/fd");
+    FILE *file;
+
+    CHECK(dir);
+    while (readdir(dir))
+        f.descriptors++;
+    closedir(dir);
+    dir = opendir("/proc");
+    CHECK(dir);
+    while ((d = readdir(dir))) {
+        snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
+        if (atoi(d->d_name) <= 0 || !(file = fopen(path, "r")))
+            continue;
+        f.engines += fgets(line, sizeof(line), file) && !strcmp(line, "hmmsvm-engine\n");
+        fclose(file);
+    }
+    closedir(dir);
+    file = fopen("/proc/meminfo", "r");
+    CHECK(file);
+    while (fgets(line, sizeof(line), file))
+        sscanf(line, "MemAvailable: %lu", &f.available_kb);
+    fclose(file);
+    CHECK_GT(f.available_kb, 0);
+    return f;
+}
+
+static void submit(void)
+{
+    for (unsigned i = 0; i < GROUPS; i++)
+        harness_set(&w->runs[i], 0);
+    harness_submit(&h, device_writes, &slot, w, GROUPS);
+}
+
+static bool all_run(void)
+{
+    for (unsigned i = 0; i < GROUPS; i++)
+        if (!harness_get(&w->runs[i]))
+            return false;
+    return true;
+}
+
+/* The write that each of the killed writers was at may be done, or not. */
+static unsigned settle(void)
+{
+    unsigned undone = 0;
+
+    for (unsigned i = 0; i < GROUPS; i++) {
+        uint64_t page = w->at[i], is = w->memory[page * 512 + page * 4 % 508 + i];
+        uint32_t n = w->written[i][page];
+
+        if (is == word(i, page, n))
+            continue;
+        CHECK(n);
+        CHECK_EQ(is, word(i, page, n - 1));
+        w->written[i][page]--;
+        undone++;
+    }
+    return undone;
+}
+
+/* Kills the engine; returns whether it took the launch with it, or had not begun with that. */
+static bool kill_engine(void)
+{
+    struct hmmsvm_device_info info;
+    struct hmmsvm_completion c;
+    uint64_t end = harness_ns() + 120000000000ull;
+    int err;
+
+    hmmsvm_device_info(h.dev, &info);
+    if (info.engine_pid <= 0)
+        return false; /* the next one is on its way */
+    for (unsigned i = 0; i < GROUPS; i++)
+        harness_set(&w->runs[i], 0);
+    CHECK(!kill(info.engine_pid, SIGKILL));
+    for (;;) {
+        err = hmmsvm_wait(h.dev, &c, 100);
+        if (!err)
+            break;
+        CHECK_EQ(err, -ETIMEDOUT);
+        if (all_run())
+            return false; /* in the next engine */
+        if (harness_ns() > end)
+            FAIL("neither is the launch lost nor does it run, two minutes after the kill");
+    }
+    CHECK_STATUS(&c, HMMSVM_DEVICE_LOST);
+    return true;
+}
+
+int main(void)
+{
+    const char *text = getenv("HMMSVM_SOAK_KILLS"), *seed_text = getenv("HMMSVM_SOAK_SEED");
+    unsigned kills = text && *text ? (unsigned)atoi(text) : 30, killed = 0, lost = 0, undone = 0;
+    struct hmmsvm_device_info info;
+    struct footprint before, after;
+    struct hmmsvm_completion c;
+    struct hmmsvm_stats s;
+    uint64_t device, host;
+
+    seed = seed_text && *seed_text ? strtoull(seed_text, NULL, 0) : harness_ns();
+    printf("seed %llu\n", (unsigned long long)seed);
+    before = after = (struct footprint){0};
+    torture_begin();
+    submit();
+    while (killed < kills) {
+        /* Sometimes at once, mostly while it writes. */
+        if (chance(4))
+            while (!all_run())
+                usleep(200);
+        usleep(chance(4) ? chance(30000) : chance(300));
+        hmmsvm_device_info(h.dev, &info);
+        if (kill_engine()) {
+            lost++;
+            undone += settle();
+            submit();
+        }
+        hmmsvm_device_info(h.dev, &info);
+        killed = info.resets;
+        torture_check();
+        if (!before.descriptors && killed >= 5)
+            before = footprint();
+    }
+    while (!all_run())
+        usleep(1000);
+    after = footprint();
+    harness_set(&w->stop, 1);
+    c = harness_wait(&h);
+    CHECK_STATUS(&c, HMMSVM_OK);
+    torture_end(&device, &host);
+    s = harness_delta(&h);
+    printf("%u engines killed, %u with what they ran, %u writes undone; %llu writes by the device, %llu by the host; "
+           "%llu pages to the device, %llu back for the CPU, %llu evicted\n", killed, lost, undone,
+           (unsigned long long)device, (unsigned long long)host, (unsigned long long)s.pages_to_device,
+           (unsigned long long)s.pages_to_system_cpu, (unsigned long long)s.pages_to_system_evicted);
+    printf("descriptors %u, then %u; mappings %u, %u; engines %u, %u; heap %zu, %zu bytes; available %lu, %lu KiB\n",
+           before.descriptors, after.descriptors, before.mappings, after.mappings, before.engines, after.engines,
+           before.heap, after.heap, before.available_kb, after.available_kb);
+    CHECK_EQ(s.policy_errors, 0);
+    CHECK_GE(lost, kills / 4);
+    CHECK_GE(device, kills);
+    CHECK_GE(s.pages_to_device, 100);
+    CHECK_EQ(after.engines, 1);
+    CHECK_EQ(after.descriptors, before.descriptors);
+    CHECK_LE(after.heap, before.heap + 65536);
+    CHECK_LE(after.mappings, before.mappings + 64); /* mprotect() splits some for a moment */
+    CHECK_GE(after.available_kb + SLACK_KB, before.available_kb);
+    harness_close(&h);
+    devmem_used_is(0, 0);
+    CHECK_EQ(footprint().engines, 0);
+    return 0;
+}
