@@ -65,6 +65,8 @@ int cli_policy(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_conformance(int argc, char **argv);
+int cli_trace(int argc, char **argv);
+int cli_sim(int argc, char **argv);
 
 /* MiB of a guest's memory that can be kept for the device: what lies below 2 GiB. */
 #define GUEST_COHERENT_MAX 1792

@@ -25,6 +25,8 @@ static const struct {
     { "policy", cli_policy, "what moves memory unasked: list, show, change" },
     { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
     { "serve", cli_serve, "let programs on other machines use the device through pocl" },
+    { "trace", cli_trace, "print, pack or make up traces of memory use" },
+    { "sim", cli_sim, "replay traces against migration policies" },
     { "conformance", cli_conformance, "run a build of the OpenCL conformance tests on the device" },
     { "bench", cli_bench, "measure what the device costs and how fast it is" },
 };
