@@ -889,6 +889,8 @@ int hmmsvm_devmem_init(void)
 	if (err)
 		hmmsvm_devmem_exit();
 	else if (!nr_devmems)
-		pr_info("no device memory: memory is mirrored where it is, nothing migrates\n");
+		pr_info("no device memory%s: memory is mirrored where it is, nothing migrates\n",
+			IS_ENABLED(CONFIG_DEVICE_PRIVATE) ?
+			"" : ", for which this kernel needs devmem_range=");
 	return err;
 }

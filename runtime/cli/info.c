@@ -73,7 +73,7 @@ static void info_memories(int fd)
         err = node_ask(fd, HMMSVM_IOC_MEMORY, &memory);
         if (err) {
             row("memory", "none: %s", err == -ENODEV ?
-                "the module was loaded without, or its kernel cannot" : strerror(-err));
+                "the module was loaded without (sudo hmmsvm load --help), or its kernel cannot" : strerror(-err));
             return;
         }
         if (memory.node >= 0)
