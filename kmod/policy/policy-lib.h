@@ -18,15 +18,21 @@
 
 /* All policies there are; registry.c lists them. */
 extern const struct hmmsvm_placement hmmsvm_placement_adaptive;
+extern const struct hmmsvm_placement hmmsvm_placement_arms;
+extern const struct hmmsvm_placement hmmsvm_placement_counter;
 extern const struct hmmsvm_placement hmmsvm_placement_hot;
+extern const struct hmmsvm_placement hmmsvm_placement_random;
 extern const struct hmmsvm_placement hmmsvm_placement_remote;
 extern const struct hmmsvm_placement hmmsvm_placement_thrash;
 extern const struct hmmsvm_placement hmmsvm_placement_touch;
+extern const struct hmmsvm_placement hmmsvm_placement_tpp;
 extern const struct hmmsvm_placement hmmsvm_placement_tree;
+extern const struct hmmsvm_placement hmmsvm_placement_xe;
 extern const struct hmmsvm_eviction hmmsvm_eviction_clock;
 extern const struct hmmsvm_eviction hmmsvm_eviction_fifo;
 extern const struct hmmsvm_eviction hmmsvm_eviction_lfu;
 extern const struct hmmsvm_eviction hmmsvm_eviction_lru;
+extern const struct hmmsvm_eviction hmmsvm_eviction_random;
 
 /* ---- numbers ---------------------------------------------------------------- */
 

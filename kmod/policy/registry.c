@@ -11,6 +11,11 @@ static const struct hmmsvm_placement *const placements[] = {
 	&hmmsvm_placement_tree,
 	&hmmsvm_placement_thrash,
 	&hmmsvm_placement_hot,
+	&hmmsvm_placement_counter,
+	&hmmsvm_placement_xe,
+	&hmmsvm_placement_tpp,
+	&hmmsvm_placement_arms,
+	&hmmsvm_placement_random,
 };
 
 static const struct hmmsvm_eviction *const evictions[] = {
@@ -18,6 +23,7 @@ static const struct hmmsvm_eviction *const evictions[] = {
 	&hmmsvm_eviction_fifo,
 	&hmmsvm_eviction_clock,
 	&hmmsvm_eviction_lfu,
+	&hmmsvm_eviction_random,
 };
 
 static bool registry_equal(const char *a, const char *b)

@@ -152,13 +152,14 @@ static void page_sets(void **state)
 
 static void registry(void **state)
 {
-    static const char *const placements[] = {"adaptive", "remote", "touch",
-                                             "tree",     "thrash", "hot"};
-    static const char *const evictions[] = {"lru", "fifo", "clock", "lfu"};
+    static const char *const placements[] = {"adaptive", "remote", "touch", "tree",
+                                             "thrash",   "hot",    "counter", "xe",
+                                             "tpp",      "arms",   "random"};
+    static const char *const evictions[] = {"lru", "fifo", "clock", "lfu", "random"};
     uint32_t i;
 
     (void)state;
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 11; i++) {
         const struct hmmsvm_placement *p = hmmsvm_placement_at(i);
 
         assert_string_equal(p->name, placements[i]);
@@ -183,7 +184,7 @@ static void registry(void **state)
         }
     }
     assert_null(hmmsvm_placement_at(i));
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         assert_string_equal(hmmsvm_eviction_at(i)->name, evictions[i]);
         assert_ptr_equal(hmmsvm_eviction_find(evictions[i]), hmmsvm_eviction_at(i));
     }
@@ -531,13 +532,139 @@ static void ranges(void **state)
     }
 }
 
-/* ---- eviction ----------------------------------------------------------------------- */
+static void counter_counts(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("counter");
+
+    (void)state;
+    assert_nothing(tick(p)); /* nothing to look for */
+    assert_nothing(device(p, 3));
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    assert_nothing(tick(p));
+    assert_nothing(device(p, 4));
+    assert_nothing(device(p, 20)); /* another region */
+    assert_brings(device(p, 3), 0, 16);
+    assert_returns(cpu(p, 7), 0, 16);
+    assert_nothing(device(p, 3)); /* from the beginning */
+    assert_nothing(device(p, 21));
+    assert_brings(device(p, 22), 16, 16);
+    set_tunable(p, "threshold", 1);
+    assert_brings(device(p, 100), 96, 16);
+}
+
+static void xe_slices(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("xe");
+
+    (void)state;
+    assert_brings(device(p, 3), 0, 512);
+    env.now_ns += 6 * MS;
+    assert_returns(cpu(p, 100), 0, 512); /* its slice was over */
+    assert_brings(device(p, 3), 0, 512);
+    env.now_ns += 1 * MS;
+    assert_returns(cpu(p, 100), 0, 512);
+    assert_nothing(device(p, 3)); /* used where it is for the rest of the 5 ms */
+    assert_nothing(tick(p));
+    env.now_ns += 4 * MS;
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    assert_nothing(tick(p));
+    assert_brings(device(p, 3), 0, 512);
+    env.now_ns += 6 * MS; /* of 10 now */
+    assert_returns(cpu(p, 100), 0, 512);
+    env.now_ns += 3 * MS;
+    assert_nothing(device(p, 3));
+    env.now_ns += 1 * MS;
+    assert_brings(device(p, 3), 0, 512);
+    set_tunable(p, "chunk", 16);
+    assert_returns(cpu(p, 100), 96, 16);
+}
+
+static void tpp_asks_twice(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("tpp");
+
+    (void)state;
+    set_tunable(p, "sample", 100);
+    assert_brings(device(p, 3), 0, 16); /* new memory is local */
+    env.free_pages = 0;
+    assert_nothing(device(p, 20)); /* unless there is none left */
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    assert_nothing(device(p, 20)); /* seen once */
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    assert_brings(device(p, 21), 16, 16); /* and again */
+    tick(p);
+    tick(p); /* idle once */
+    assert_returns(tick(p), 0, 512); /* and again: room is made */
+    env.free_pages = env.total_pages;
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+}
+
+static void arms_pays_off(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("arms");
+    int rounds = 0;
+
+    (void)state;
+    set_tunable(p, "sample", 100);
+    assert_nothing(device(p, 3)); /* never on a fault */
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    env.now_ns += 4 * MS;
+    device(p, 3); /* one access in 5 ms does not pay for 512 pages in 8 samples */
+    env.now_ns += 1 * MS;
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    /* One every 10 us does: 500 a tick, of 500 ns, in 8 ticks; a copy is 400 ns a page. */
+    for (;; rounds++) {
+        struct hmmsvm_policy_decision d;
+
+        env.now_ns += 10 * US;
+        device(p, 3);
+        env.now_ns += 5 * MS;
+        d = tick(p);
+        if (d.action == HMMSVM_ACTION_TO_DEVICE)
+            break;
+        assert_true(rounds < 3);
+    }
+    /* If memory is full, what goes has to be worth less. */
+    fresh("arms");
+    set_tunable(p, "sample", 100);
+    env.free_pages = 0;
+    env.priv[2] = 256 * 1000; /* resident blocks: 1000 accesses a tick */
+    tick(p);
+    for (rounds = 0; rounds < 20; rounds++) {
+        env.now_ns += 10 * US;
+        device(p, 3);
+        env.now_ns += 5 * MS;
+        assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    }
+}
 
 static int victim(const char *name, struct hmmsvm_policy_chunk *chunks, uint32_t count,
                   uint64_t *priv)
 {
     return hmmsvm_eviction_find(name)->victim(chunks, count, (__u64 *)priv);
 }
+
+static void random_takes_chances(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("random");
+    struct hmmsvm_policy_chunk chunks[4] = {{.used = 1}, {.used = 1}, {.used = 0}, {.used = 1}};
+    uint64_t priv[4] = {0};
+    int times[4] = {0}, brought = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100; i++) {
+        env.random = i;
+        memset(&block.resident, 0, sizeof(block.resident));
+        brought += device(p, 40).action == HMMSVM_ACTION_TO_DEVICE;
+    }
+    assert_int_equal(brought, 50);
+    for (int i = 0; i < 3000; i++)
+        times[victim("random", chunks, 4, priv)]++;
+    assert_int_equal(times[2], 0);
+    assert_true(times[0] > 900 && times[1] > 900 && times[3] > 900);
+}
+
+/* ---- eviction ----------------------------------------------------------------------- */
 
 static void victims(void **state)
 {
@@ -609,10 +736,10 @@ static void lfu_ages(void **state)
 
 static void eviction_random(void **state)
 {
-    static const char *const names[] = {"fifo", "lru", "clock", "lfu"};
+    static const char *const names[] = {"fifo", "lru", "clock", "lfu", "random"};
 
     (void)state;
-    for (int n = 0; n < 4; n++) {
+    for (int n = 0; n < 5; n++) {
         uint64_t seed = 99, priv[4] = {0};
 
         for (int round = 0; round < 20000; round++) {
@@ -885,6 +1012,11 @@ int main(void)
         cmocka_unit_test(adaptive_backs_off),
         cmocka_unit_test(adaptive_full_memory),
         cmocka_unit_test(adaptive_promotes),
+        cmocka_unit_test(counter_counts),
+        cmocka_unit_test(xe_slices),
+        cmocka_unit_test(tpp_asks_twice),
+        cmocka_unit_test(arms_pays_off),
+        cmocka_unit_test(random_takes_chances),
         cmocka_unit_test(ranges),
         cmocka_unit_test(victims),
         cmocka_unit_test(clock_second_chance),
