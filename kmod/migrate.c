@@ -652,7 +652,8 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 	end = PAGE_ALIGN(request->start + request->length);
 	pages = (end - at) >> PAGE_SHIFT;
 	while (at < end) {
-		unsigned long stop = min(end, (at | (HMMSVM_BLOCK_SIZE - 1)) + 1);
+		struct vm_area_struct *vma;
+		unsigned long stop;
 		int ret;
 
 		if (fatal_signal_pending(current)) {
@@ -664,6 +665,19 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 			err = -EINTR;
 			break;
 		}
+		/* Over what is not mapped, or cannot move, in one step: it may be terabytes. */
+		vma = find_vma(mm, at);
+		if (!vma || vma->vm_start > at)
+			err = -EFAULT;
+		if (vma && vma->vm_start <= at && !hmmsvm_migrate_possible(vma))
+			at = vma->vm_end;
+		else
+			at = vma ? max(at, vma->vm_start) : end;
+		if (at >= end) {
+			mmap_read_unlock(mm);
+			break;
+		}
+		stop = min(end, (at | (HMMSVM_BLOCK_SIZE - 1)) + 1);
 		ret = hmmsvm_migrate_piece(ctx, at, stop, request->flags, &moved);
 		mmap_read_unlock(mm);
 		if (ret && ret != -EFAULT) {
