@@ -165,6 +165,16 @@ static struct mean mean_of(const struct report_row *rows, size_t count,
     return m;
 }
 
+/* A bar: four marks for each doubling of the least possible. */
+static void table_bar(double times)
+{
+    int marks = (int)(4 * log2(times) + 0.5), i;
+
+    for (i = 0; i < marks && i < 40; i++)
+        putchar('#');
+    puts(marks > 40 ? "+" : "");
+}
+
 static bool first_of_its_kind(const struct report_row *rows, size_t i)
 {
     size_t k;
@@ -202,7 +212,8 @@ static void table_means(const struct report_row *rows, size_t count)
         printf("%s", base(m.worst_row->trace));
         if (m.worst_row->ratio)
             printf(", %u %%", m.worst_row->ratio);
-        putchar('\n');
+        printf("\n    ");
+        table_bar(exp(m.logs / (double)m.count));
     }
 }
 

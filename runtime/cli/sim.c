@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -36,12 +37,15 @@ enum {
     OPT_LIMIT,
     OPT_FAULT_AROUND,
     OPT_SMALL,
+    OPT_WITH,
 };
 
 static const struct argp_option options[] = {
     { NULL, 0, NULL, 0, "What to compare:", 1 },
     { "policy", OPT_POLICY, "LIST", 0, "Placement policies (default: all)", 1 },
     { "eviction", OPT_EVICTION, "LIST", 0, "Eviction policies, or all (default: lru)", 1 },
+    { "with", OPT_WITH, "FILE.so", 0, "Take the policy of that name in, which is not one of the "
+      "module's; may be given several times", 1 },
     { "ratio", OPT_RATIO, "LIST", 0, "Percent that the device's pages are of device memory "
       "(default: 75,110,125,150)", 1 },
     { "devmem", OPT_DEVMEM, "MIB", 0, "Or so much device memory, a multiple of 2", 1 },
@@ -67,12 +71,19 @@ static const struct argp_option options[] = {
 
 struct sim_options {
     char *policies, *evictions, *ratios, *machines;
-    struct cli_strings set, traces;
+    struct cli_strings set, traces, with;
     const char *jobs_file;
     unsigned devmem_mb, jobs, limit_s, fault_around;
     bool tune, no_oracle, no_header, small;
     enum report_form form;
 };
+
+/* Policies of shared objects, see --with. */
+static struct {
+    const struct hmmsvm_placement *placements[SIM_LIST];
+    const struct hmmsvm_eviction *evictions[SIM_LIST];
+    unsigned nr_placements, nr_evictions;
+} others;
 
 /* What the options name. */
 struct sim_plan {
@@ -106,17 +117,69 @@ static unsigned list(const char *what, const char *text,
     return n;
 }
 
+/* All there are, those of shared objects last; NULL after the last. */
+static const struct hmmsvm_placement *placement_at(unsigned i)
+{
+    unsigned own = 0;
+
+    while (hmmsvm_placement_at(own))
+        own++;
+    return i < own ? hmmsvm_placement_at(i) :
+           i - own < others.nr_placements ? others.placements[i - own] : NULL;
+}
+
+static const struct hmmsvm_eviction *eviction_at(unsigned i)
+{
+    unsigned own = 0;
+
+    while (hmmsvm_eviction_at(own))
+        own++;
+    return i < own ? hmmsvm_eviction_at(i) :
+           i - own < others.nr_evictions ? others.evictions[i - own] : NULL;
+}
+
+/* The policies that the file has under its own name. */
+static void with_file(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char *name = cli_format("%.*s", (int)strcspn(base, "."), base), *symbol;
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct hmmsvm_placement *placement;
+    const struct hmmsvm_eviction *eviction;
+
+    if (!object)
+        cli_die("--with: %s", dlerror());
+    symbol = cli_format("hmmsvm_placement_%s", name);
+    placement = dlsym(object, symbol);
+    free(symbol);
+    symbol = cli_format("hmmsvm_eviction_%s", name);
+    eviction = dlsym(object, symbol);
+    free(symbol);
+    if (!placement && !eviction)
+        cli_die("--with: %s has neither hmmsvm_placement_%s nor hmmsvm_eviction_%s", path, name,
+                name);
+    if (others.nr_placements == SIM_LIST || others.nr_evictions == SIM_LIST)
+        cli_die("--with: at most %d", SIM_LIST);
+    if (placement)
+        others.placements[others.nr_placements++] = placement;
+    if (eviction)
+        others.evictions[others.nr_evictions++] = eviction;
+    free(name);
+}
+
 static void add_placement(struct sim_plan *plan, unsigned at, const char *name)
 {
     const struct hmmsvm_placement *p;
     char *known = cli_format("%s", "");
     unsigned i;
 
-    plan->placements[at] = hmmsvm_placement_find(name);
-    if (plan->placements[at])
-        return;
-    for (i = 0; (p = hmmsvm_placement_at(i)); i++)
+    for (i = 0; (p = placement_at(i)); i++) {
         known = cli_format("%s %s", known, p->name);
+        if (!strcmp(p->name, name)) {
+            plan->placements[at] = p;
+            return;
+        }
+    }
     cli_die("there is no placement policy \"%s\"; there are:%s", name, known);
 }
 
@@ -126,11 +189,13 @@ static void add_eviction(struct sim_plan *plan, unsigned at, const char *name)
     char *known = cli_format("%s", "");
     unsigned i;
 
-    plan->evictions[at] = hmmsvm_eviction_find(name);
-    if (plan->evictions[at])
-        return;
-    for (i = 0; (e = hmmsvm_eviction_at(i)); i++)
+    for (i = 0; (e = eviction_at(i)); i++) {
         known = cli_format("%s %s", known, e->name);
+        if (!strcmp(e->name, name)) {
+            plan->evictions[at] = e;
+            return;
+        }
+    }
     cli_die("there is no eviction policy \"%s\"; there are:%s", name, known);
 }
 
@@ -162,13 +227,13 @@ static void plan_make(struct sim_plan *plan, const struct sim_options *o)
 {
     if (!strcmp(o->policies, "all"))
         while (plan->nr_placements < SIM_LIST &&
-               (plan->placements[plan->nr_placements] = hmmsvm_placement_at(plan->nr_placements)))
+               (plan->placements[plan->nr_placements] = placement_at(plan->nr_placements)))
             plan->nr_placements++;
     else
         plan->nr_placements = list("--policy", o->policies, add_placement, plan);
     if (!strcmp(o->evictions, "all"))
         while (plan->nr_evictions < SIM_LIST &&
-               (plan->evictions[plan->nr_evictions] = hmmsvm_eviction_at(plan->nr_evictions)))
+               (plan->evictions[plan->nr_evictions] = eviction_at(plan->nr_evictions)))
             plan->nr_evictions++;
     else
         plan->nr_evictions = list("--eviction", o->evictions, add_eviction, plan);
@@ -255,6 +320,8 @@ static int jobs_file(const struct sim_options *o, const struct sim_plan *plan)
                 put_option(out, "--machine", machine);
                 put_option(out, "--policy", o->policies);
                 put_option(out, "--eviction", o->evictions);
+                for (k = 0; k < o->with.count; k++)
+                    put_option(out, "--with", o->with.items[k]);
                 for (k = 0; k < o->set.count; k++)
                     put_option(out, "--set", o->set.items[k]);
                 fprintf(out, "%s%s%s", o->tune ? " --tune" : "",
@@ -426,6 +493,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!strchr(arg, '='))
             argp_error(state, "--set takes NAME=VALUE, not \"%s\"", arg);
         cli_strings_add(&o->set, arg);
+        break;
+    case OPT_WITH:
+        cli_strings_add(&o->with, arg);
+        with_file(arg);
         break;
     case OPT_TUNE: o->tune = true; break;
     case OPT_NO_ORACLE: o->no_oracle = true; break;

@@ -38,8 +38,8 @@
 #include "sim.h"
 
 enum {
-    ORACLE_WORK = 400000000,    /* uses looked at while prices are searched */
-    ORACLE_STEPS_MIN = 50,
+    ORACLE_WORK = 60000000,     /* uses looked at while prices are searched */
+    ORACLE_STEPS_MIN = 40,
     ORACLE_STEPS_MAX = 1000,
     ORACLE_PATIENCE = 10,       /* steps without a better bound */
 };
