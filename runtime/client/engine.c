@@ -295,6 +295,12 @@ static void engine_forget(struct hmmsvm_device *dev)
     dev->engine_pid = -1;
 }
 
+/* Ends the engine without a word; the monitor sees it. */
+void engine_kill(struct hmmsvm_device *dev)
+{
+    syscall(SYS_pidfd_send_signal, dev->engine_pidfd, SIGKILL, NULL, 0);
+}
+
 /*
  * Ends the engine, if there is one: by a word, which it hears whatever user
  * this process is by now, and by a signal if it does not listen.
@@ -307,7 +313,7 @@ void engine_end(struct hmmsvm_device *dev)
         return;
     if (write(dev->stop_fd, &one, sizeof(one)) != sizeof(one) ||
         !engine_gone(dev->engine_pidfd, ENGINE_CLOSE_MS)) {
-        syscall(SYS_pidfd_send_signal, dev->engine_pidfd, SIGKILL, NULL, 0);
+        engine_kill(dev);
         engine_gone(dev->engine_pidfd, ENGINE_CLOSE_MS);
     }
     engine_forget(dev);

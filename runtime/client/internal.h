@@ -108,6 +108,7 @@ struct hmmsvm_device {
     uint64_t ids[RING_SLOTS];        /* launch.id of those that are busy, else 0 */
     uint32_t free_slots[RING_SLOTS]; /* a stack of those that are not, nfree high */
     unsigned nfree;
+    uint64_t looked_ns, unsound_ns; /* at the ring; since when it makes no sense, 0: it does */
     uint32_t done_head; /* ring->done[] up to here was fetched */
     uint64_t last_id;
     unsigned outstanding; /* busy slots */
@@ -137,6 +138,7 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config);
 /* engine.c */
 int engine_find(struct hmmsvm_device *dev);
 int engine_start(struct hmmsvm_device *dev);
+void engine_kill(struct hmmsvm_device *dev);
 void engine_end(struct hmmsvm_device *dev);
 int engine_monitor_start(struct hmmsvm_device *dev);
 void engine_monitor_stop(struct hmmsvm_device *dev);
@@ -144,6 +146,7 @@ void engine_monitor_stop(struct hmmsvm_device *dev);
 /* launch.c */
 void launch_ring_init(struct hmmsvm_device *dev);
 void launch_fetch(struct hmmsvm_device *dev);
+bool launch_ring_sound(const struct hmmsvm_device *dev);
 void launch_recover(struct hmmsvm_device *dev, bool lost);
 void launch_free(struct hmmsvm_device *dev);
 

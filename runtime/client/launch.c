@@ -21,6 +21,9 @@
  */
 #define LAUNCH_NAP_NS 1000000000ull
 
+/* How long a ring may make no sense: the worker that was writing may not have run meanwhile. */
+#define LAUNCH_UNSOUND_NS 5000000000ull
+
 /* ---- the ring ------------------------------------------------------------ */
 
 /*
@@ -60,6 +63,7 @@ void launch_ring_init(struct hmmsvm_device *dev)
     memset((void *)ring->ready, 0, sizeof(ring->ready));
     memset(ring->slots, 0, sizeof(ring->slots));
     dev->done_head = 0;
+    dev->unsound_ns = 0;
     dev->nfree = 0;
     while (dev->nfree < RING_SLOTS) {
         dev->free_slots[dev->nfree] = RING_SLOTS - 1 - dev->nfree;
@@ -201,6 +205,86 @@ void launch_fetch(struct hmmsvm_device *dev)
             continue; /* not written by a worker */
         dev->engine_worked = true;
         launch_done(dev, &dev->slots[i], &ring->slots[i].end);
+    }
+}
+
+/* Whether what is constant of a ring is as launch_ring_init() wrote it. */
+static bool launch_ring_constant(const struct hmmsvm_device *dev)
+{
+    const struct ring *ring = dev->ring;
+
+    return ring->magic == RING_MAGIC && ring->version == RING_VERSION &&
+           ring->size == sizeof(*ring) && ring->workers == dev->config.workers &&
+           ring->local_size == dev->config.local_size &&
+           ring->stack_size == dev->config.stack_size &&
+           ring->resident == dev->config.resident &&
+           ring->watchdog_ms == dev->config.watchdog_ms && !atomic_load(&ring->stop);
+}
+
+/* Whether a launch that has not been reported is in slot @i as it was submitted. */
+static bool launch_slot_sound(const struct hmmsvm_device *dev, uint32_t i)
+{
+    const struct pending *p = &dev->slots[i];
+    const struct ring_slot *slot = &dev->ring->slots[i];
+    /* In this order, as groups go from the one to the other. */
+    uint64_t finished = atomic_load(&slot->finished), remaining = atomic_load(&slot->remaining);
+
+    return slot->id == p->done->id && slot->total == p->total && finished < p->total &&
+           remaining <= p->total - finished && atomic_load(&slot->dependants) <= RING_SLOTS;
+}
+
+/*
+ * Whether the ring is as libhmmsvm and workers leave it when they have written it; if not so for
+ * long, somebody else has. Not all that can be wrong can be seen: groups that are said to run may be
+ * lost.
+ */
+bool launch_ring_sound(const struct hmmsvm_device *dev)
+{
+    struct ring *ring = dev->ring;
+    uint32_t head = atomic_load(&ring->head), queued = atomic_load(&ring->tail) - head;
+    bool listed[RING_SLOTS] = {false};
+
+    if (!launch_ring_constant(dev) || queued > RING_QUEUE)
+        return false;
+    for (uint32_t n = 0; n < queued; n++) {
+        const struct ring_slot *slot = ring_ready(ring, head + n);
+
+        if (!slot)
+            return false;
+        listed[slot - ring->slots] = true;
+    }
+    for (uint32_t i = 0; i < RING_SLOTS; i++) {
+        /* All that was reported was fetched. */
+        if (atomic_load(&ring->done[i]))
+            return false;
+        if (dev->slots[i].busy &&
+            (!launch_slot_sound(dev, i) ||
+             (atomic_load(&ring->slots[i].remaining) && !listed[i])))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Ends an engine whose ring was written over, as launches could wait forever; what becomes of them
+ * is as for any engine that died. Looks once a nap; after launch_fetch().
+ */
+static void launch_suspect(struct hmmsvm_device *dev)
+{
+    uint64_t now = ring_now_ns();
+
+    if (dev->mode != HMMSVM_MODE_KERNEL || !dev->outstanding || dev->engine_pidfd < 0 ||
+        now - dev->looked_ns < LAUNCH_NAP_NS)
+        return;
+    dev->looked_ns = now;
+    if (launch_ring_sound(dev)) {
+        dev->unsound_ns = 0;
+    } else if (!dev->unsound_ns) {
+        dev->unsound_ns = now;
+    } else if (now - dev->unsound_ns >= LAUNCH_UNSOUND_NS) {
+        debug_say(dev, "the ring was written over: engine %d is ended", dev->engine_pid);
+        dev->unsound_ns = 0;
+        engine_kill(dev);
     }
 }
 
@@ -466,6 +550,7 @@ static int launch_submit(struct hmmsvm_device *dev, const struct hmmsvm_launch *
 {
     uint64_t total = 0;
     struct done *done;
+    bool again = false;
     int err;
 
     if (!device_usable(dev))
@@ -494,6 +579,9 @@ static int launch_submit(struct hmmsvm_device *dev, const struct hmmsvm_launch *
             }
         }
         launch_fetch(dev);
+        if (again)
+            launch_suspect(dev);
+        again = true;
         err = dev->nfree ? launch_queue(dev, launch, total, done) : -EAGAIN;
         if (err != -EAGAIN)
             break;
@@ -520,6 +608,7 @@ static int launch_wait(struct hmmsvm_device *dev, uint64_t id, struct hmmsvm_com
                        int timeout_ms)
 {
     uint64_t deadline = UINT64_MAX;
+    bool again = false;
 
     if (!device_usable(dev))
         return -ENODEV;
@@ -532,6 +621,9 @@ static int launch_wait(struct hmmsvm_device *dev, uint64_t id, struct hmmsvm_com
 
         pthread_mutex_lock(&dev->lock);
         launch_fetch(dev);
+        if (again)
+            launch_suspect(dev);
+        again = true;
         if (!id && dev->wakes) {
             dev->wakes--;
             woken = true;

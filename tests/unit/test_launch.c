@@ -5,13 +5,10 @@
  * launches when an engine is lost.
  */
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#include "unit.h"
-
-#include "internal.h"
+#include "orphan.h"
 
 static void counts(uint8_t *args, uint8_t *ctx, unsigned long x, unsigned long y, unsigned long z)
 {
@@ -598,31 +595,6 @@ static void close_with_a_chain_in_flight(void **state)
 }
 
 /* ---- a lost engine ---- */
-
-/* A device with a ring and nobody who works on it: the test plays the engine. */
-static struct hmmsvm_device *orphan(void)
-{
-    struct hmmsvm_device *dev = calloc(1, sizeof(*dev));
-
-    assert_non_null(dev);
-    dev->ring = mmap(NULL, sizeof(struct ring), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                     -1, 0);
-    assert_ptr_not_equal(dev->ring, MAP_FAILED);
-    dev->mode = HMMSVM_MODE_DIRECT; /* nobody shall start an engine */
-    dev->config.workers = 1;
-    dev->done_last = &dev->done_first;
-    dev->fd = dev->ring_fd = dev->stop_fd = dev->kick_fd = dev->engine_pidfd = -1;
-    pthread_mutex_init(&dev->lock, NULL);
-    launch_ring_init(dev);
-    return dev;
-}
-
-static void orphan_free(struct hmmsvm_device *dev)
-{
-    launch_free(dev);
-    munmap(dev->ring, sizeof(struct ring));
-    free(dev);
-}
 
 static void submit_numbered(struct hmmsvm_device *dev, uintptr_t from, uintptr_t to)
 {
