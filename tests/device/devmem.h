@@ -20,14 +20,29 @@
 #define DEVMEM_BLOCK (2ul << 20)
 #define DEVMEM_BLOCK_PAGES 512ul
 
+/* Whether the test holds for memory that the CPU reaches, too. */
+static bool devmem_any_kind;
+
+/* Most tests count the CPU's faults, of which there are none where it reaches the memory. */
+static inline void devmem_check_kind(const struct hmmsvm_memory *memory)
+{
+    if (memory->kind == HMMSVM_MEMORY_COHERENT && !devmem_any_kind)
+        SKIP("device memory %u is one that the CPU reaches; the coherent_* tests are about those",
+             memory->index);
+}
+
 /** devmem_open - the device with its memory and @policy; a skip where there is none */
 static inline void devmem_open(struct harness *h, unsigned workers, const char *policy)
 {
+    struct hmmsvm_memory memory;
+
     /* MPOL_LOCAL: with a policy of its own NUMA balancing takes no entries away, which would count. */
     syscall(SYS_set_mempolicy, 4, NULL, 0ul);
     harness_open(h, workers);
     if (!(h->info.kernel.features & HMMSVM_FEATURE_DEVICE_MEMORY))
         SKIP("the module has no device memory here (devmem_mb, CONFIG_DEVICE_PRIVATE)");
+    CHECK_OK(hmmsvm_device_memory(h->dev, &memory));
+    devmem_check_kind(&memory);
     CHECK_OK(hmmsvm_device_policy(h->dev, policy, NULL));
     harness_mark(h);
 }
@@ -107,6 +122,7 @@ static inline void devmem_needed(void)
         SKIP("there is no /dev/hmmsvm");
     if (!devmem_memory(0, &memory))
         SKIP("the module has no device memory here (devmem_mb, CONFIG_DEVICE_PRIVATE)");
+    devmem_check_kind(&memory);
 }
 
 /** devmem_coherent - a memory that the CPU reaches is the one that is opened; which, or a skip */
@@ -115,6 +131,7 @@ static inline unsigned devmem_coherent(void)
     struct hmmsvm_memory memory;
     char text[16];
 
+    devmem_any_kind = true;
     devmem_needed();
     for (unsigned i = 0; devmem_memory(i, &memory); i++) {
         if (memory.kind != HMMSVM_MEMORY_COHERENT)

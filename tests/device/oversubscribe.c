@@ -53,6 +53,7 @@ int main(void)
     struct work *w;
     int fd;
 
+    devmem_any_kind = true;
     devmem_open(&h, 1, "remote");
     fd = open(node && *node ? node : "/dev/hmmsvm", O_RDWR | O_CLOEXEC);
     CHECK(fd >= 0);

@@ -206,6 +206,7 @@ static inline void torture_begin(void)
     static void *(*const others[])(void *) = {policies_thread, forks_thread, moves_thread,
                                               mappings_thread};
 
+    devmem_any_kind = true;
     devmem_open(&h, GROUPS, "remote");
     w = harness_map(sizeof(*w));
     w->pages = PAGES;
