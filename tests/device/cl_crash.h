@@ -37,7 +37,7 @@ __attribute__((unused)) static cl_kernel crash_kernel(cl_program program, const 
     return kernel;
 }
 
-/* Runs a kernel that must fail in groups of @local items, and one that waits for it; keeps what was said on stderr. */
+/* Runs a kernel that must fail in groups of @local items, and one that waits for it; keeps what was said. */
 __attribute__((unused)) static void crash_fails_in(cl_kernel kernel, size_t local)
 {
     char path[] = "/tmp/cl_crash.XXXXXX";

@@ -9,7 +9,8 @@ static const char source[] =
     "kernel void call(long nr, ulong a, ulong b, ulong c, global int *before) {\n"
     "    before[get_global_id(0)] = 1;\n"
     "    if (get_global_id(0) == 70)\n"
-    "        __asm__ volatile(\"syscall\" : \"+a\"(nr) : \"D\"(a), \"S\"(b), \"d\"(c) : \"rcx\", \"r11\", \"memory\");\n"
+    "        __asm__ volatile(\"syscall\" : \"+a\"(nr) : \"D\"(a), \"S\"(b), \"d\"(c)\n"
+    "                         : \"rcx\", \"r11\", \"memory\");\n"
     "}\n"
     CRASH_GOOD;
 

@@ -8,7 +8,8 @@
 #define BAD(name, code) \
     "kernel void " name "(global int *a) {\n" \
     "    a[get_global_id(0)] = 7;\n" \
-    "    if (get_global_id(0) == 70) __asm__ volatile(\"" code "\" : : : \"memory\", \"eax\", \"ecx\", \"edx\");\n" \
+    "    if (get_global_id(0) == 70)\n" \
+    "        __asm__ volatile(\"" code "\" : : : \"memory\", \"eax\", \"ecx\", \"edx\");\n" \
     "}\n"
 
 static const char source[] =

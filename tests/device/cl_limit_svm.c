@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cl_limit_svm.c - 10,000 SVM allocations at once, of all sizes: a kernel finds each of them, and all can be freed */
+/* cl_limit_svm.c - 10,000 SVM allocations at once, of all sizes: a kernel finds each, and all can be freed */
 #include "cl_harness.h"
 
 #define COUNT 10000
