@@ -235,6 +235,36 @@ static void region_reserve(struct hmmsvm_devmem *dm, struct hmmsvm_region *regio
 	chunk_show(chunk);
 }
 
+/* One page is free. Under dm->lock. */
+static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
+{
+	struct hmmsvm_region *region = devmem_region(dm, index);
+	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
+	unsigned int at = index % HMMSVM_REGION_PAGES;
+
+	if (WARN_ON_ONCE(!(region->used & BIT(at))))
+		return;
+	region->used &= ~BIT(at);
+	chunk->used--;
+	chunk_show(chunk);
+	dm->used_pages--;
+	if (region->ctx)
+		atomic64_dec(&region->ctx->count.device_pages);
+	if (region->block)
+		hmmsvm_pages_clear(&region->block->policy.resident,
+				   region->number * HMMSVM_REGION_PAGES + at, 1);
+	region_release(dm, region);
+}
+
+/* Takes back the pages that wait for it. Under dm->lock. */
+static void devmem_take_freed(struct hmmsvm_devmem *dm)
+{
+	struct llist_node *node, *next;
+
+	llist_for_each_safe(node, next, llist_del_all(&dm->freed))
+		devmem_free_one(dm, devmem_index(dm, virt_to_page(node)));
+}
+
 /*
  * Makes sure that each page in [@first, @first + @count) of @block has a place,
  * until hmmsvm_devmem_unreserve(). @absent is a page that is known not to be in
@@ -250,6 +280,9 @@ unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_blo
 	struct hmmsvm_region *region;
 
 	spin_lock(&dm->lock);
+	/* Their places may be the ones that are wanted. */
+	if (!llist_empty(&dm->freed))
+		devmem_take_freed(dm);
 	for (number = first / HMMSVM_REGION_PAGES;
 	     number <= (first + count - 1) / HMMSVM_REGION_PAGES; number++) {
 		region = block->regions[number];
@@ -382,36 +415,13 @@ struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_
 	return dpage;
 }
 
-/* One page is free. Under dm->lock. */
-static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
-{
-	struct hmmsvm_region *region = devmem_region(dm, index);
-	struct hmmsvm_chunk *chunk = region_chunk(dm, region);
-	unsigned int at = index % HMMSVM_REGION_PAGES;
-
-	if (WARN_ON_ONCE(!(region->used & BIT(at))))
-		return;
-	region->used &= ~BIT(at);
-	chunk->used--;
-	chunk_show(chunk);
-	dm->used_pages--;
-	if (region->ctx)
-		atomic64_dec(&region->ctx->count.device_pages);
-	if (region->block)
-		hmmsvm_pages_clear(&region->block->policy.resident,
-				   region->number * HMMSVM_REGION_PAGES + at, 1);
-	region_release(dm, region);
-}
-
 /* Takes back what was freed where dm->lock may not be taken. */
 static void devmem_free_later(struct work_struct *work)
 {
 	struct hmmsvm_devmem *dm = container_of(work, struct hmmsvm_devmem, freed_work);
-	struct llist_node *node, *next;
 
 	spin_lock(&dm->lock);
-	llist_for_each_safe(node, next, llist_del_all(&dm->freed))
-		devmem_free_one(dm, devmem_index(dm, virt_to_page(node)));
+	devmem_take_freed(dm);
 	spin_unlock(&dm->lock);
 }
 

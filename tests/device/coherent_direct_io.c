@@ -60,7 +60,7 @@ int main(void)
     unsigned index = devmem_coherent(), under_way = 0;
     int fd = disk_open();
     aio_context_t aio = 0;
-    uint64_t *p, *plain;
+    uint64_t *p, *plain, *map;
     struct harness h;
     struct agent a;
 
@@ -87,8 +87,10 @@ int main(void)
     CHECK_EQ(harness_delta(&h).pages_to_system, 0);
     CHECK(!munmap(p, DEVMEM_BLOCK));
 
+    /* A page each, as the place of one may not be free yet for another at its address. */
+    map = harness_map(ROUNDS * HARNESS_PAGE);
     for (unsigned i = 0; i < ROUNDS; i++) {
-        p = harness_map(HARNESS_PAGE);
+        p = map + i * 512;
         p[0] = i;
         DEVMEM_REQUEST(&h, p, HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, 1, 0, 0);
         read_begin(aio, fd, p);
