@@ -375,6 +375,13 @@ bool hmmsvm_migrate_possible(const struct vm_area_struct *vma)
 {
 	if (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB) || !(vma->vm_flags & VM_READ))
 		return false;
+	/*
+	 * A merged page that the core isolates by address, and KSM's scanner meanwhile
+	 * passes, is not in its reverse map any more: the entry at that address is never
+	 * restored, and whoever touches it faults for ever (seen in 7.3).
+	 */
+	if (vma->vm_flags & VM_MERGEABLE)
+		return false;
 	/* A handler of user space wants to see every page come. */
 	return !userfaultfd_armed((struct vm_area_struct *)vma) &&
 	       !vma_is_dax((struct vm_area_struct *)vma);
@@ -581,6 +588,15 @@ void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct 
 	moved->pages += home.pages;
 }
 
+/* Whether a request has anything to do with this mapping. What is there comes back in any case. */
+static bool request_applies(const struct vm_area_struct *vma, u32 flags)
+{
+	if (flags & HMMSVM_MIGRATE_TO_SYSTEM)
+		return !(vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB)) &&
+		       !vma_is_dax(vma);
+	return hmmsvm_migrate_possible(vma);
+}
+
 /*
  * Moves what of [@start, @end), within a block, can move, whatever mappings it
  * has. HMMSVM_MIGRATE_* say where to. The application's mmap_lock is held.
@@ -605,7 +621,7 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 			at = vma->vm_start;
 		}
 		stop = min(end, vma->vm_end);
-		if (!hmmsvm_migrate_possible(vma)) {
+		if (!request_applies(vma, flags)) {
 			at = stop;
 			continue;
 		}
@@ -669,7 +685,7 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 		vma = find_vma(mm, at);
 		if (!vma || vma->vm_start > at)
 			err = -EFAULT;
-		if (vma && vma->vm_start <= at && !hmmsvm_migrate_possible(vma))
+		if (vma && vma->vm_start <= at && !request_applies(vma, request->flags))
 			at = vma->vm_end;
 		else
 			at = vma ? max(at, vma->vm_start) : end;

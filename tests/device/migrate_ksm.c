@@ -1,21 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* migrate_ksm.c - merged pages stay; parted again they move; device pages are not merged */
+/*
+ * migrate_ksm.c - memory that KSM may merge stays where it is, however often it is asked for while
+ * the scanner is at it, and no page of it is lost; what is no longer for KSM moves; device pages
+ * are not merged, and come back
+ */
 #include "devmem.h"
 
-#define PAGES 64ul
+#define PAGES 128ul
 #define KSM "/sys/kernel/mm/ksm/"
 #define WORD 0x7272727272727272ull
+#define ROUNDS 16u
+
+static void whole_is(const uint64_t *p)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        CHECK_EQ(p[i * 512 + 511], WORD);
+}
 
 int main(void)
 {
-    struct hmmsvm_migrate m;
     struct harness h;
     struct agent a;
     uint64_t *p;
 
     if (memory_get(KSM "pages_sharing") < 0)
         SKIP("this kernel has no KSM");
-    devmem_open(&h, 1, "remote");
+    devmem_open(&h, 1, "touch");
     agent_begin(&a, &h);
     p = devmem_small(1);
     for (unsigned i = 0; i < PAGES * 512; i++)
@@ -27,28 +37,38 @@ int main(void)
     for (int i = 0; i < 3000 && memory_get(KSM "pages_sharing") < (long)PAGES - 1; i++)
         usleep(10000);
     CHECK_GE(memory_get(KSM "pages_sharing"), PAGES - 1);
-    memory_put(KSM "run", "0");
-    DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, 0, 0, PAGES);
-    CHECK_EQ(agent_sum_pages(&a, p, PAGES), PAGES * WORD);
-    /* Half of them are written, by either side. */
-    for (unsigned i = 0; i < PAGES / 2; i++)
-        if (i % 2)
-            p[i * 512] = i;
-        else
-            agent_write(&a, &p[i * 512], i);
-    DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, PAGES / 2, 0, PAGES / 2);
 
-    /* The scanner passes by. */
-    memory_put(KSM "run", "1");
-    usleep(300000);
-    for (unsigned i = 0; i < PAGES; i++)
-        CHECK_EQ(agent_read(&a, &p[i * 512]), i < PAGES / 2 ? i : WORD);
-    memory_put(KSM "run", "2");
-    CHECK_EQ(devmem_request(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, &m), 0);
-    for (unsigned i = 0; i < PAGES; i++) {
-        CHECK_EQ(p[i * 512], i < PAGES / 2 ? i : WORD);
-        CHECK_EQ(p[i * 512 + 511], WORD);
+    /* Asked for, read by the device, parted by writes, and merged again, with the scanner at it. */
+    harness_mark(&h);
+    for (unsigned n = 0; n < ROUNDS; n++) {
+        DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, 0, 0, PAGES);
+        for (unsigned i = n % 4; i < PAGES; i += 4)
+            p[i * 512] = n % 8 ? n : WORD;
+        agent_write(&a, &p[(n % PAGES) * 512], n);
+        usleep(2000);
+        whole_is(p);
     }
+    CHECK_EQ(harness_delta(&h).pages_to_device, 0);
+    CHECK_EQ(devmem_resident(&h), 0);
+    for (unsigned i = 0; i < PAGES; i++)
+        p[i * 512] = WORD;
+    CHECK_EQ(agent_sum_pages(&a, p, PAGES), PAGES * WORD);
+
+    /* Not for KSM any more. */
+    CHECK(!madvise(p, PAGES * HARNESS_PAGE, MADV_UNMERGEABLE));
+    DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, PAGES, 0, 0);
+
+    /* For KSM again, but the scanner cannot see it. */
+    CHECK(!madvise(p, PAGES * HARNESS_PAGE, MADV_MERGEABLE));
+    usleep(300000);
+    CHECK_EQ(devmem_resident(&h), PAGES);
+    CHECK_EQ(agent_sum_pages(&a, p, PAGES), PAGES * WORD);
+    CHECK_EQ(devmem_resident(&h), PAGES);
+    DEVMEM_REQUEST(&h, p, PAGES / 2 * HARNESS_PAGE, DEVMEM_TO_SYSTEM, 0, PAGES / 2, 0, 0);
+    harness_mark(&h);
+    whole_is(p);
+    CHECK_EQ(harness_delta(&h).pages_to_system_cpu, PAGES / 2);
+    memory_put(KSM "run", "2");
     memory_put(KSM "run", "0");
     agent_end(&a);
     harness_close(&h);
