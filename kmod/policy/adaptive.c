@@ -27,8 +27,8 @@
  * How much comes: the largest of three. Density prefetch as in tree.c; sequential
  * streams, eight of them a context, double what they take (64 KiB ... 2 MiB, as
  * Linux readahead does) until it is a whole block a fault; and, while there is room and
- * nothing is known against the block, as much as copies in the time of a fault: if it
- * is used it saves one, and if not it has cost no more than one. The CPU's way back
+ * nothing is known against the block, as much as copies in the time of a fault, or up to
+ * twice that: if it is used it saves one, and if not it has cost no more than two. The CPU's way back
  * grows in the same manner, by streams alone. A promotion on a tick takes the piece
  * that the sample saw in use.
  *
@@ -251,17 +251,21 @@ static __u32 adaptive_missing(const struct hmmsvm_policy_block *block, __u32 fir
 	return count - hmmsvm_pages_count(&block->resident, first, count);
 }
 
-/* How large a piece copies in no more time than a fault takes: a region or more, if there is room. */
+/*
+ * How large a piece copies in the time of a fault, rounded up to a power of two: a region or
+ * more, if there is room.
+ */
 static __u32 adaptive_affordable(const struct hmmsvm_policy_env *env,
 				 const struct hmmsvm_policy_block *block)
 {
 	__u64 pages = policy_min(env->device_fault_ns / env->copy_page_ns,
 				 HMMSVM_POLICY_BLOCK_PAGES);
+	__u32 piece = policy_power_below((__u32)pages);
 
 	if (adaptive_state(block, ADAPTIVE_LEVEL) || block->cpu_faults ||
 	    adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES))
 		return HMMSVM_POLICY_REGION_PAGES;
-	return (__u32)policy_max(policy_power_below((__u32)pages), HMMSVM_POLICY_REGION_PAGES);
+	return (__u32)policy_max(piece < pages ? 2 * piece : piece, HMMSVM_POLICY_REGION_PAGES);
 }
 
 static void adaptive_device_fault(struct hmmsvm_policy_env *env,
