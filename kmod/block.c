@@ -230,7 +230,7 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 	spin_unlock(&ctx->devmem->lock);
 }
 
-/* A device fault that moved nothing took so long. */
+/* A device fault took so long, without the time that pages moved. */
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took)
 {
 	spin_lock(&ctx->devmem->lock);

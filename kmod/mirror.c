@@ -82,6 +82,10 @@ struct mirror_fault {
 	pgprot_t prot;			/* of a read-only entry */
 	unsigned long *pfns;
 
+	u64 begin;			/* of the fault, or of its second part */
+	u64 moving_ns;			/* of that, pages moved to device memory */
+	u64 spent_ns;			/* the rest, in the first part; 0: nothing moved */
+
 	/* What the policy said. */
 	bool decided;
 	bool sampled;			/* entries of the block had been withdrawn */
@@ -596,6 +600,7 @@ static void mirror_migrate(struct mirror_fault *f)
 	struct vm_area_struct *vma = vma_lookup(f->ctx->app_mm, f->addr);
 	struct hmmsvm_absent absent = { .notifier = &f->range->notifier };
 	struct hmmsvm_moved moved = {};
+	u64 begin;
 
 	if (f->decision.action != HMMSVM_ACTION_TO_DEVICE || !vma ||
 	    !hmmsvm_migrate_possible(vma))
@@ -605,8 +610,10 @@ static void mirror_migrate(struct mirror_fault *f)
 		return;
 	absent.page = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
 	absent.seq = f->seq;
+	begin = ktime_get_ns();
 	hmmsvm_migrate_to_device(f->ctx, vma, f->block, f->decision.first, f->decision.count,
 				 &absent, &moved);
+	f->moving_ns += ktime_get_ns() - begin;
 }
 
 /* Whether @hmm_pfn is a device page that may only be read, though nobody shares it. */
@@ -771,6 +778,8 @@ static void mirror_bring_in(struct mirror_fault *f)
 		ret = mirror_bring_in_locked(f);
 	}
 	mmap_read_unlock(mm);
+	if (f->moving_ns)
+		f->spent_ns = ktime_get_ns() - f->begin - f->moving_ns;
 	if (ret)
 		mirror_pending_put(f, ret & VM_FAULT_ERROR);
 }
@@ -789,9 +798,10 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write, pmd_t *pmd)
 		.addr = vmf->address & PAGE_MASK,
 		.write = write,
 		.prot = vm_get_page_prot(VM_READ | VM_EXEC | VM_SHARED),
+		.begin = ktime_get_ns(),
 	};
 	struct mirror_pending *pending = NULL;
-	u64 begin = ktime_get_ns(), took;
+	u64 begin = f.begin, took;
 	const struct mirror_fault *done = &f;
 	struct file *file = NULL;
 	vm_fault_t ret;
@@ -844,8 +854,11 @@ out:
 		hmmsvm_count(ctx, device_faults);
 		if (write)
 			hmmsvm_count(ctx, device_write_faults);
+		/* Without the time that pages moved, and what waited for the application. */
 		if (done == &f && f.block)
 			hmmsvm_block_faulted(ctx, took);
+		else if (done != &f && done->spent_ns)
+			hmmsvm_block_faulted(ctx, took + done->spent_ns);
 		hmmsvm_event(ctx, HMMSVM_EVENT_DEVICE_FAULT,
 			     (write ? HMMSVM_EVENT_WRITE : 0) |
 			     (done->dpage ? 0 : HMMSVM_EVENT_REMOTE) |

@@ -304,8 +304,11 @@ static bool make_room(struct sim *s)
 
 /* ---- to device memory ---------------------------------------------------------------------- */
 
-/* Brings [first, first + count) of one mapping to device memory, as far as there is room. */
-static void to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count)
+/*
+ * Brings [first, first + count) of one mapping to device memory, as far as there is room. How
+ * many pages that was.
+ */
+static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t pages = 0, zeroed = 0, refaults = 0, tries, i;
@@ -346,7 +349,7 @@ static void to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count)
     }
     sim_devmem_unreserve(s, b);
     if (!pages)
-        return;
+        return 0;
     spend(s, s->machine->copy_ps + zeroed * s->machine->zero_page_ps +
              (pages - zeroed) * s->machine->to_device_page_ps);
     s->count->migrations_to_device++;
@@ -356,6 +359,7 @@ static void to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count)
     block->policy.migrations++;
     block->policy.migrated_ns = now_ns(s);
     average(&s->env.copy_page_ns, (now_ns(s) - begin) / pages);
+    return pages;
 }
 
 /* ---- faults -------------------------------------------------------------------------------- */
@@ -414,6 +418,7 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     struct hmmsvm_policy_fault fault = { .page = page, .write = write };
     bool resident = hmmsvm_pages_test(&block->policy.resident, page);
     bool exists = hmmsvm_pages_test(&block->exists, page);
+    uint32_t moved = 0;
     struct asked before;
 
     block->used = true;
@@ -442,18 +447,19 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
 
     if (!resident && d.action == HMMSVM_ACTION_TO_DEVICE) {
         clip(block, page, &d.first, &d.count);
-        to_device(s, b, d.first, d.count);
+        moved = to_device(s, b, d.first, d.count);
         if (!hmmsvm_pages_test(&block->exists, page)) {
             /* No room for it: the application gets a page, and it is tried again. */
             s->count->app_faults++;
             hmmsvm_pages_set(&block->exists, page, 1);
-            to_device(s, b, d.first, d.count);
+            moved += to_device(s, b, d.first, d.count);
         }
     } else if (!exists) {
         bring_in(s, ranges, b, page);
-    } else {
-        average(&s->env.device_fault_ns, s->machine->device_fault_ps / SIM_PS);
     }
+    /* Not where the application's own fault is a part of it. */
+    if (moved || exists)
+        average(&s->env.device_fault_ns, s->machine->device_fault_ps / SIM_PS);
     set_entries(s, b, page, write);
 }
 
