@@ -191,14 +191,14 @@ static void small_traces(void **state)
 
 static void no_policy_is_better(void **state)
 {
-    static const unsigned ratios[] = {75, 125, 200};
+    static const unsigned ratios[] = {75, 150};
     const struct hmmsvm_placement *p;
     const char *name;
 
     (void)state;
     for (unsigned i = 0; (name = trace_make_name(i, NULL)); i++) {
-        replay_pattern(&r, name, 4096);
-        for (int k = 0; k < 3; k++) {
+        replay_pattern(&r, name, 2048);
+        for (int k = 0; k < 2; k++) {
             r.setup.chunks = sim_chunks_for(r.layout, ratios[k]);
             ask((uint64_t)r.setup.chunks * SIM_BLOCK_PAGES);
             for (unsigned v = 0; (p = hmmsvm_placement_at(v)); v++) {

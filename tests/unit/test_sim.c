@@ -289,12 +289,15 @@ static void all_behave(void **state)
 
     (void)state;
     for (unsigned i = 0; (name = trace_make_name(i, NULL)); i++) {
-        replay_pattern(&r, name, 4096);
+        replay_pattern(&r, name, 2048);
         r.setup.chunks = sim_chunks_for(r.layout, 150);
         for (unsigned k = 0; (p = hmmsvm_placement_at(k)); k++) {
             for (unsigned v = 0; (e = hmmsvm_eviction_at(v)); v++) {
                 struct sim_result again;
 
+                /* Where a victim is chosen makes no difference to the others. */
+                if (v && strcmp(p->name, "touch") && strcmp(p->name, "adaptive"))
+                    continue;
                 replay_policies(&r, p, e->name);
                 replay_run(&r);
                 if (r.result.faults)
@@ -305,8 +308,10 @@ static void all_behave(void **state)
                                  r.trace->device_accesses);
                 assert_true(COUNT(device_pages_peak) <= r.setup.chunks * SIM_BLOCK_PAGES);
                 assert_true(COUNT(pages_to_system) <= COUNT(pages_to_device));
-                assert_true(sim_run(&r.setup, &again));
-                assert_memory_equal(&again, &r.result, sizeof(again));
+                if (!v) {
+                    assert_true(sim_run(&r.setup, &again));
+                    assert_memory_equal(&again, &r.result, sizeof(again));
+                }
             }
         }
         replay_end(&r);
