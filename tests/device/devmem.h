@@ -110,6 +110,14 @@ static inline bool devmem_memory(unsigned index, struct hmmsvm_memory *out)
     return !rc;
 }
 
+/** devmem_at_most - a test that fills all of @memory skips where that is more than @mib MiB */
+static inline void devmem_at_most(const struct hmmsvm_memory *memory, unsigned mib)
+{
+    if (memory->bytes > (uint64_t)mib << 20)
+        SKIP("%llu MiB of device memory are too many for this test",
+             (unsigned long long)memory->bytes >> 20);
+}
+
 /** devmem_needed - a test that opens its devices in children skips where there is no memory */
 static inline void devmem_needed(void)
 {

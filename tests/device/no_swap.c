@@ -32,8 +32,7 @@ int main(void)
     atexit(swap_on);
     agent_begin(&a, &h);
     CHECK_OK(hmmsvm_device_memory(h.dev, &memory));
-    if (memory.bytes > 256ull << 20)
-        SKIP("%llu MiB of device memory are too many for this test", (unsigned long long)memory.bytes >> 20);
+    devmem_at_most(&memory, 256);
     pages = 2 * memory.bytes / HARNESS_PAGE;
     p = devmem_small((unsigned)(pages / DEVMEM_BLOCK_PAGES));
     harness_mark(&h);

@@ -58,8 +58,7 @@ int main(void)
     fd = open(node && *node ? node : "/dev/hmmsvm", O_RDWR | O_CLOEXEC);
     CHECK(fd >= 0);
     CHECK_OK(hmmsvm_device_memory(h.dev, &memory));
-    if (memory.bytes > 256ull << 20)
-        SKIP("%llu MiB of device memory are too many for this test", (unsigned long long)memory.bytes >> 20);
+    devmem_at_most(&memory, 256);
     w = harness_map(HARNESS_PAGE);
     w->pages = 2 * memory.bytes / HARNESS_PAGE;
     w->p = memory_blocks(w->pages / DEVMEM_BLOCK_PAGES);

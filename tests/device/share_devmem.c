@@ -76,8 +76,7 @@ int main(void)
 
     devmem_needed();
     CHECK(devmem_memory(0, &memory));
-    if (memory.bytes > 128ull << 20)
-        SKIP("%llu MiB of device memory are too many for this test", (unsigned long long)memory.bytes >> 20);
+    devmem_at_most(&memory, 128);
     devmem_used_is(0, 0);
     both = mmap(NULL, HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(both != MAP_FAILED);
