@@ -545,6 +545,15 @@ struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page 
 
 /* ---- chunks: victims ------------------------------------------------------------ */
 
+/* From now on nothing of it is allocated; or it is an ordinary one again. */
+static void chunk_set_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk, bool evicting)
+{
+	lockdep_assert_held(&dm->lock);
+	chunk->evicting = evicting;
+	chunk_show(chunk);
+	chunk_update_list(dm, chunk);
+}
+
 /*
  * A chunk to empty, chosen by @eviction; NULL if there is none. Nobody else
  * gets it, no region of it is taken, and so no page of it allocated, until
@@ -565,9 +574,7 @@ struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 	victim = eviction->victim(dm->policy, dm->nr_chunks, dm->eviction_priv);
 	if (victim >= 0 && victim < dm->nr_chunks && dm->policy[victim].used) {
 		chunk = &dm->chunks[victim];
-		chunk->evicting = true;
-		chunk_show(chunk);
-		chunk_update_list(dm, chunk);
+		chunk_set_evicting(dm, chunk, true);
 	} else if (victim != -1) {
 		*error = true;
 	}
@@ -575,19 +582,11 @@ struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
 	return chunk;
 }
 
-static void chunk_done(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
-{
-	lockdep_assert_held(&dm->lock);
-	chunk->evicting = false;
-	chunk_show(chunk);
-	chunk_update_list(dm, chunk);
-}
-
 /* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 {
 	spin_lock(&dm->lock);
-	chunk_done(dm, chunk);
+	chunk_set_evicting(dm, chunk, false);
 	chunk->policy->preferred = false;
 	if (chunk->used)
 		chunk_touch(dm, chunk);
@@ -624,11 +623,8 @@ struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmms
 			found = chunk;
 		}
 	}
-	if (found) {
-		found->evicting = true;
-		chunk_show(found);
-		chunk_update_list(dm, found);
-	}
+	if (found)
+		chunk_set_evicting(dm, found, true);
 	spin_unlock(&dm->lock);
 	return found;
 }
@@ -636,7 +632,7 @@ struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmms
 void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 {
 	spin_lock(&dm->lock);
-	chunk_done(dm, chunk);
+	chunk_set_evicting(dm, chunk, false);
 	spin_unlock(&dm->lock);
 }
 

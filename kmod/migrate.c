@@ -312,11 +312,11 @@ static void home_by_number(struct migrate_home *home, unsigned long pfn, unsigne
 
 /*
  * Empties @chunk, which is marked so that nothing of it is allocated, of the pages in @pages
- * if that is not NULL. Those that somebody else is at work on stay. Returns pages moved.
+ * if that is not NULL. Those that somebody else is at work on stay.
  */
-static unsigned long empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
-				 const struct hmmsvm_pages *pages, struct migrate_home *home,
-				 struct migrate_number *number)
+static void empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
+			const struct hmmsvm_pages *pages, struct migrate_home *home,
+			struct migrate_number *number)
 {
 	unsigned long pfn = dm->first_pfn + (chunk - dm->chunks) * HMMSVM_BLOCK_PAGES;
 	unsigned int first, end;
@@ -331,7 +331,6 @@ static unsigned long empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *
 			home_by_number(home, pfn + first, end - first, number);
 		hmmsvm_anon_release(&number->anon);
 	}
-	return home->pages;
 }
 
 /* Evicts pages for @ctx. Returns false if there is no hope. */
