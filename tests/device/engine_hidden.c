@@ -23,25 +23,6 @@ static void on_sigchld(int sig)
     children++;
 }
 
-/*
- * Whether process @pid runs; a zombie does not. One that is reaped between
- * open and read has an empty file (ESRCH), and runs no more either.
- */
-static int runs(int pid)
-{
-    char path[64], state = 'X';
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    f = fopen(path, "r");
-    if (!f)
-        return 0;
-    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
-        CHECK_EQ(errno, ESRCH);
-    fclose(f);
-    return state != 'Z' && state != 'X';
-}
-
 static unsigned long cpu_ticks(int pid)
 {
     unsigned long user = 0, system = 0;
@@ -116,7 +97,7 @@ static void wait_until_gone(int pid, const char *when)
 {
     uint64_t end = harness_ns() + 10000000000u;
 
-    while (runs(pid)) {
+    while (harness_process_runs(pid)) {
         if (harness_ns() > end)
             FAIL("the engine still runs 10 s after %s", when);
         usleep(5000);

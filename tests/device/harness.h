@@ -307,4 +307,23 @@ static inline void harness_until(const uint32_t *p, uint32_t value)
     }
 }
 
+/*
+ * Whether process @pid runs; a zombie does not. One that is reaped between
+ * open and read has an empty file (ESRCH), and runs no more either.
+ */
+static inline int harness_process_runs(int pid)
+{
+    char path[64], state = 'X';
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    f = fopen(path, "r");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        CHECK_EQ(errno, ESRCH);
+    fclose(f);
+    return state != 'Z' && state != 'X';
+}
+
 #endif /* HMMSVM_TEST_HARNESS_H */
