@@ -153,14 +153,15 @@ static bool uses_read(struct oracle *o, const struct hmmsvm_trace *trace,
     bool ok = seen;
 
     while (ok && hmmsvm_trace_next(trace, &cursor, &e)) {
-        enum use_kind kind = e.type == HMMSVM_TRACE_FREE ? USE_FREE :
-                             e.cpu                       ? USE_CPU : USE_DEVICE;
+        enum use_kind kind = USE_FREE;
         uint64_t left, page = e.page, stride = 1;
 
-        if (e.type == HMMSVM_TRACE_ACCESS)
+        if (e.type == HMMSVM_TRACE_ACCESS) {
+            kind = e.cpu ? USE_CPU : USE_DEVICE;
             stride = e.stride;
-        else if (e.type != HMMSVM_TRACE_FREE)
+        } else if (e.type != HMMSVM_TRACE_FREE) {
             continue;
+        }
         for (left = e.count; ok && left; left--, page += stride) {
             if (!layout->number[page / SIM_BLOCK_PAGES])
                 continue;
