@@ -498,18 +498,20 @@ struct chain {
     struct hmmsvm_device *dev;
     uint64_t base, count;
     uint32_t flag, block;
+    void *args[1], *bad_args[1]; /* read as groups start: the thread may have ended by then */
 };
 
 static void *chains(void *arg)
 {
     struct chain *c = arg;
-    void *args[] = {&c->count}, *bad_args[] = {&c->flag};
     uint64_t last = 0;
 
+    c->args[0] = &c->count;
+    c->bad_args[0] = &c->flag;
     c->flag = 1;
     for (uint64_t i = 1; i <= 2000; i++) {
-        struct hmmsvm_launch l = i % 50 ? unit_launch(counts, args, 1 + i % 3, 1, 1)
-                                        : unit_launch(gives_up, bad_args, 1, 1, 1);
+        struct hmmsvm_launch l = i % 50 ? unit_launch(counts, c->args, 1 + i % 3, 1, 1)
+                                        : unit_launch(gives_up, c->bad_args, 1, 1, 1);
         int err;
 
         l = named(l, c->base + i, last);
