@@ -594,7 +594,7 @@ static struct hmmsvm_event_ring *busy_ring;
 /* The module overwrites while the reader reads: only what is whole is passed on. */
 static void *writes_on(void *arg)
 {
-    volatile bool *stop = arg;
+    _Atomic bool *stop = arg;
 
     while (!*stop) {
         struct hmmsvm_event *e = (void *)((char *)busy_ring + 4096 + busy_ring->head % 128 * 32);
@@ -611,14 +611,14 @@ static void reads_while_it_is_written(void **state)
     struct hmmsvm_event_reader *reader;
     uint64_t lost = 0, next = 0, got = 0;
     struct hmmsvm_event batch[64];
-    volatile bool stop = false;
+    _Atomic bool stop = false;
     struct hmmsvm_events ev;
     pthread_t thread;
 
     (void)state;
     busy_ring = ring_make(32, &ev);
     assert_int_equal(hmmsvm_event_reader_open(&ev, &reader), 0);
-    assert_int_equal(pthread_create(&thread, NULL, writes_on, (void *)(uintptr_t)&stop), 0);
+    assert_int_equal(pthread_create(&thread, NULL, writes_on, &stop), 0);
     for (int i = 0; i < 200000; i++) {
         uint64_t before = lost;
         size_t n = hmmsvm_event_reader_next(reader, batch, 64, &lost);

@@ -130,7 +130,7 @@ static void every_launch_ends_once(void **state)
 struct scribbler {
     struct ring *ring;
     bool stop;
-    uint64_t written;
+    _Atomic uint64_t written;
 };
 
 /* Writes all the time, from a random walk of its own. */
@@ -169,7 +169,8 @@ static void written_while_it_is_read(void **state)
     dev->config.resident = 1;
     seed = 1;
     assert_int_equal(pthread_create(&thread, NULL, scribbles, &s), 0);
-    while (ring_now_ns() < until || !done) {
+    /* Where processors are busy it may take the other thread long to begin. */
+    while (ring_now_ns() < until || !done || s.written <= 1000) {
         submitted += submits(dev, 1 + rnd() % RING_LAUNCHES, running);
         if (!hmmsvm_wait(dev, &end, 0)) {
             ended(&end, running);
@@ -186,7 +187,6 @@ static void written_while_it_is_read(void **state)
     }
     assert_int_equal(done, submitted);
     assert_int_equal(dev->outstanding, 0);
-    assert_true(s.written > 1000);
     orphan_free(dev);
 }
 
