@@ -119,8 +119,7 @@ static unsigned progress_look(struct hmmsvm_pool *pool, uint64_t now)
 
     for (unsigned i = 0; i < pool->workers; i++) {
         struct hmmsvm_worker *w = pool->list[i];
-        const _Atomic uint32_t *waiting = atomic_load(&w->waiting);
-        uint32_t value = waiting ? atomic_load_explicit(waiting, memory_order_relaxed) : 0;
+        uint32_t value = hmmsvm_worker_waiting(w);
         uint64_t limit = atomic_load(&w->limit), at = atomic_load(&w->at);
 
         if (at != w->seen_at || at >= limit) { /* another group, or none */

@@ -57,8 +57,7 @@ static uint64_t watchdog_used_ns(const struct hmmsvm_worker *w)
 /* Whether the worker runs a group that hangs. */
 static bool watchdog_hangs(struct hmmsvm_worker *w, uint64_t limit_ns)
 {
-    const _Atomic uint32_t *waiting = atomic_load(&w->waiting);
-    uint32_t value = waiting ? atomic_load_explicit(waiting, memory_order_relaxed) : 0;
+    uint32_t value = hmmsvm_worker_waiting(w);
     uint64_t limit = atomic_load(&w->limit), at = atomic_load(&w->at), used;
 
     if (at >= limit) { /* it runs none */

@@ -490,7 +490,9 @@ int hmmsvm_worker_start(struct hmmsvm_pool *pool)
         worker_free(ring, w);
         return -err;
     }
-    pool->list[pool->workers++] = w;
+    /* In this order: watchdog.c looks at those that are counted. */
+    pool->list[pool->workers] = w;
+    pool->workers++;
     return 0;
 }
 

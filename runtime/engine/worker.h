@@ -82,6 +82,19 @@ struct hmmsvm_worker {
     void *local_args[HMMSVM_MAX_ARGS]; /* what args of local memory point to */
 };
 
+/*
+ * The word that the worker's group changes while it waits, 0 if there is none: for those that look
+ * whether it has changed. It belongs to the group, or to nobody while the worker makes the context
+ * of its next one, hence no business of a sanitizer's.
+ */
+__attribute__((no_sanitize("thread"))) static inline uint32_t
+hmmsvm_worker_waiting(const struct hmmsvm_worker *w)
+{
+    const _Atomic uint32_t *waiting = atomic_load(&w->waiting);
+
+    return waiting ? atomic_load_explicit(waiting, memory_order_relaxed) : 0;
+}
+
 /* What became of a chunk of groups that did not run to its end. */
 struct hmmsvm_fault {
     uint32_t status; /* enum hmmsvm_status; HMMSVM_OK: none */
