@@ -357,6 +357,7 @@ static int conformance_here(struct conformance *c)
         cts_peer_run(run);
     cts_print(stdout, &run->report);
     regressed = compare(c, earlier);
+    free(earlier);
     result_write(run, "results.json", cts_write_json);
     result_write(run, "junit.xml", cts_write_junit);
     if (fflush(stdout) || ferror(stdout))

@@ -110,9 +110,9 @@ static void note(const char *format, ...)
     }
 }
 
-static void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-static void finish(int code)
+__attribute__((noreturn)) static void finish(int code)
 {
     struct guest_status status = { .code = code, .failed = guest_failed };
     struct pollfd drained = { .fd = port, .events = POLLOUT };
@@ -173,8 +173,10 @@ static char **strings_read(const char *path)
     for (i = 0; i < length; i++)
         n += !text[i];
     vector = calloc(n + 1, sizeof(*vector));
-    if (!vector)
-        return NULL;
+    if (!vector || !length) {
+        free(text);
+        return vector;
+    }
     for (i = 0, n = 0; i < length; i += strlen(text + i) + 1)
         vector[n++] = text + i;
     return vector;
@@ -501,6 +503,7 @@ static int child_pipe;      /* SIGCHLD wakes the poll loop */
 
 static void child_changed(int number)
 {
+    /* NOLINTNEXTLINE(bugprone-signal-handler): what errno is made of may be called anywhere */
     int saved = errno;
 
     (void)number;

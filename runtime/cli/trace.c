@@ -123,7 +123,7 @@ static int print(const struct hmmsvm_trace *trace, const struct trace_options *o
         cli_die("cannot create %s: %s", o->output, strerror(errno));
     while (hmmsvm_trace_next(trace, &cursor, &e))
         hmmsvm_trace_print(&e, out);
-    if (fflush(out) || ferror(out))
+    if (ferror(out) | fclose(out))
         cli_die("cannot write %s: %s", o->output ? o->output : "it", strerror(errno));
     return 0;
 }

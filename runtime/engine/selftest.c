@@ -455,8 +455,12 @@ int selftest_inside(const struct window_params *params)
     selftest_check_place("the program is in the window", (void *)&selftest_inside);
     selftest_check_place("the stack is in the window", &local);
     selftest_check_place("thread-local data are in the window", &errno);
-    selftest_check_place("small memory comes from the window", malloc(100));
-    selftest_check_place("large memory comes from the window", malloc(8u << 20));
+    p = malloc(100);
+    selftest_check_place("small memory comes from the window", p);
+    free(p);
+    p = malloc(8u << 20);
+    selftest_check_place("large memory comes from the window", p);
+    free(p);
     p = mmap(NULL, 1u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     selftest_check_place("mappings come from the window", p);
     selftest_check(!pthread_create(&thread, NULL, selftest_thread, &thread_stack) &&

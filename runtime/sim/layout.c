@@ -118,7 +118,7 @@ struct sim_layout *sim_layout_new(const struct hmmsvm_trace *trace, char *error,
         if (e.type == HMMSVM_TRACE_ACCESS || e.type == HMMSVM_TRACE_ALLOC)
             ok = layout_run(l, &uses, &e);
     if (!ok && uses.count == LAYOUT_BLOCKS)
-        snprintf(error, error_size, "it uses more than %u blocks (2 TiB) of memory",
+        snprintf(error, error_size, "it uses more than %d blocks (2 TiB) of memory",
                  LAYOUT_BLOCKS);
     else if (!ok)
         snprintf(error, error_size, "out of memory");
