@@ -374,9 +374,8 @@ cl_event sample_start(struct sample *s, cl_kernel kernel, cl_uint dimensions, co
     return event;
 }
 
-void sample_run(struct sample *s, cl_kernel kernel, cl_uint dimensions, const size_t *global)
+void sample_wait(cl_event event)
 {
-    cl_event event = sample_start(s, kernel, dimensions, global, NULL);
     cl_int error = clWaitForEvents(1, &event);
     cl_int status = CL_COMPLETE;
 
@@ -388,6 +387,17 @@ void sample_run(struct sample *s, cl_kernel kernel, cl_uint dimensions, const si
                    sample_error_name(status), status);
     sample_check(error, "clWaitForEvents");
     clReleaseEvent(event);
+}
+
+void sample_run_groups(struct sample *s, cl_kernel kernel, cl_uint dimensions, const size_t *global,
+                       const size_t *local)
+{
+    sample_wait(sample_start(s, kernel, dimensions, global, local));
+}
+
+void sample_run(struct sample *s, cl_kernel kernel, cl_uint dimensions, const size_t *global)
+{
+    sample_run_groups(s, kernel, dimensions, global, NULL);
 }
 
 void sample_close(struct sample *s)

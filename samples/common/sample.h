@@ -77,10 +77,15 @@ cl_event sample_start(struct sample *s, cl_kernel kernel, cl_uint dimensions, co
                       const size_t *local);
 
 /*
- * Starts the kernel and waits; a command that ends with an error is named and ends the program
- * with 1.
+ * Waits for what was started and releases the event; a command that ends with an error is named and
+ * ends the program with 1.
  */
+void sample_wait(cl_event event);
+
+/* Both together, without and with a size of work-groups. */
 void sample_run(struct sample *s, cl_kernel kernel, cl_uint dimensions, const size_t *global);
+void sample_run_groups(struct sample *s, cl_kernel kernel, cl_uint dimensions, const size_t *global,
+                       const size_t *local);
 
 /* Gives back what sample_open() and sample_build() took. Kernels are released before it. */
 void sample_close(struct sample *s);
