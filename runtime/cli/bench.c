@@ -109,20 +109,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static void kernels_compile(const char *name)
 {
     char *path = cli_format("%s/libexec/hmmsvm/bench/%s", cli_prefix(), name);
-    pid_t pid = fork();
 
-    if (!pid) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        setenv("HMMSVM_MODE", "direct", 1);
-        execl(path, path, "--repeat=1", (char *)NULL);
-        _exit(1);
-    }
-    if (pid > 0)
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+    cli_run_unseen((char *[]){ path, "--repeat=1", NULL }, true);
     free(path);
 }
 

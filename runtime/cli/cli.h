@@ -56,6 +56,16 @@ void cli_environment(void);
  */
 void cli_guest_kernels(void);
 
+/*
+ * Runs a program here, its standard output thrown away, and returns its status as waitpid() does. With
+ * quiet it runs in direct mode and what it says on standard error is thrown away as well. What it
+ * compiles is then in pocl's cache, for a guest.
+ */
+int cli_run_unseen(char **argv, bool quiet);
+
+/* Creates a folder, and one in it, if need be; the malloc'ed absolute path of the former. */
+char *cli_output_folder(const char *folder, const char *inner);
+
 /* The subcommands. argv[0] is the subcommand's name. */
 int cli_run(int argc, char **argv);
 int cli_info(int argc, char **argv);

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
 #include <limits.h>
@@ -289,17 +288,6 @@ static const char *system_name(void)
 
 /* ---- results ---- */
 
-static char *output_make(const char *folder)
-{
-    char *logs = cli_format("%s/logs", folder), *path;
-
-    if ((mkdir(folder, 0777) && errno != EEXIST) || (mkdir(logs, 0777) && errno != EEXIST) ||
-        !(path = realpath(folder, NULL)))
-        cli_die("cannot create %s: %s; --output names another folder", logs, strerror(errno));
-    free(logs);
-    return path;
-}
-
 static void result_write(const struct cts_run *run, const char *name,
                          int (*write_it)(FILE *out, const struct cts_report *report))
 {
@@ -344,7 +332,7 @@ static int conformance_here(struct conformance *c)
     char *earlier = c->compare ? text_read(c->compare) : NULL, why[160];
     int regressed;
 
-    run->results = output_make(c->output);
+    run->results = cli_output_folder(c->output, "logs");
     snprintf(run->report.system, sizeof(run->report.system), "%s", system_name());
     cli_environment();
     mode_settle(run);
@@ -389,8 +377,7 @@ static void kernels_compile(const struct conformance *c)
 {
     struct cli_strings args = { 0 };
     char *folder = cli_format("%s/compiling", c->run.results);
-    int status = 0;
-    pid_t pid;
+    int status;
 
     cli_say("running the tests here first, in direct mode: their kernels are compiled for the "
             "guest (--cold leaves that out)");
@@ -399,18 +386,7 @@ static void kernels_compile(const struct conformance *c)
     args_common(c, &args);
     cli_strings_add(&args, cli_format("--mode=direct"));
     cli_strings_add(&args, cli_format("--output=%s", folder));
-    pid = fork();
-    if (!pid) {
-        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-        dup2(null, STDOUT_FILENO);
-        execv(args.items[0], args.items);
-        _exit(CLI_FAILED);
-    }
-    if (pid < 0)
-        cli_die("cannot start a process: %s", strerror(errno));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    status = cli_run_unseen(args.items, false);
     if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
         cli_die("the tests cannot be run here");
     free(folder);
@@ -423,7 +399,7 @@ static int conformance_in_guest(struct conformance *c)
 
     if (c->compare && !earlier)
         cli_die("cannot read %s: %s", c->compare, strerror(errno));
-    c->run.results = output_make(c->output);
+    c->run.results = cli_output_folder(c->output, "logs");
     cli_guest_kernels();
     if (!c->cold)
         kernels_compile(c);

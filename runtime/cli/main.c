@@ -148,6 +148,17 @@ const char *cli_cache(void)
     return path;
 }
 
+char *cli_output_folder(const char *folder, const char *inner)
+{
+    char *both = cli_format("%s/%s", folder, inner), *path;
+
+    if ((mkdir(folder, 0777) && errno != EEXIST) || (mkdir(both, 0777) && errno != EEXIST) ||
+        !(path = realpath(folder, NULL)))
+        cli_die("cannot create %s: %s; --output names another folder", both, strerror(errno));
+    free(both);
+    return path;
+}
+
 static void usage(FILE *out)
 {
     size_t i;

@@ -18,6 +18,8 @@
 #include "cli.h"
 #include "node.h"
 
+#define BLOCKS_STEP 4096 /* the most that one call fills in */
+
 const char *node_path(void)
 {
     const char *path = getenv("HMMSVM_DEVICE");
@@ -90,6 +92,76 @@ void node_target_failed(int err, const struct hmmsvm_target *target)
     default:
         cli_die("the module does not answer for process %u: %s", target->pid, strerror(-err));
     }
+}
+
+int node_stats(int fd, const struct hmmsvm_target *target, struct hmmsvm_stats *stats)
+{
+    *stats = (struct hmmsvm_stats){ .size = sizeof(*stats), .target = *target };
+    return node_ask(fd, HMMSVM_IOC_STATS, stats);
+}
+
+void node_residency(int fd, const struct hmmsvm_target *target, struct node_blocks *blocks)
+{
+    struct hmmsvm_residency r = { .size = sizeof(r) };
+
+    blocks->count = 0;
+    do {
+        if (blocks->room - blocks->count < BLOCKS_STEP) {
+            blocks->room += blocks->room + BLOCKS_STEP;
+            blocks->items = realloc(blocks->items, blocks->room * sizeof(*blocks->items));
+            if (!blocks->items)
+                cli_die("out of memory");
+        }
+        r.target = *target;
+        r.count = BLOCKS_STEP;
+        r.blocks = (__u64)(uintptr_t)(blocks->items + blocks->count);
+        if (node_ask(fd, HMMSVM_IOC_RESIDENCY, &r))
+            return;
+        blocks->count += r.count;
+    } while (r.start && r.count);
+}
+
+char *node_policy_name(int fd, unsigned kind, unsigned index)
+{
+    struct hmmsvm_policy_info info = { .size = sizeof(info), .kind = kind, .index = index };
+
+    return node_ask(fd, HMMSVM_IOC_POLICY_INFO, &info) ? NULL : cli_format("%s", info.name);
+}
+
+void node_policy_check(int fd, unsigned kind, const char *name)
+{
+    char *list = cli_format("%s", ""), *longer, *there;
+    unsigned i;
+
+    for (i = 0; (there = node_policy_name(fd, kind, i)); i++) {
+        if (!strcmp(there, name)) {
+            free(there);
+            free(list);
+            return;
+        }
+        longer = cli_format("%s%s%s", list, i ? ", " : "", there);
+        free(there);
+        free(list);
+        list = longer;
+    }
+    cli_die("there is no %s policy \"%s\": the module has %s",
+            kind == HMMSVM_POLICY_PLACEMENT ? "placement" : "eviction", name, list);
+}
+
+int node_policy_set(int fd, const struct hmmsvm_target *target, const char *placement,
+                    const char *eviction)
+{
+    struct hmmsvm_policy_choice choice = { .size = sizeof(choice), .target = *target };
+
+    if (placement) {
+        choice.flags |= HMMSVM_POLICY_SET_PLACEMENT;
+        snprintf(choice.placement, sizeof(choice.placement), "%s", placement);
+    }
+    if (eviction) {
+        choice.flags |= HMMSVM_POLICY_SET_EVICTION;
+        snprintf(choice.eviction, sizeof(choice.eviction), "%s", eviction);
+    }
+    return choice.flags ? node_ask(fd, HMMSVM_IOC_POLICY, &choice) : 0;
 }
 
 double node_memory_mib(int fd)

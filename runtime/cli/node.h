@@ -6,6 +6,7 @@
 #define HMMSVM_CLI_NODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <hmmsvm/uapi.h>
@@ -21,6 +22,28 @@ int node_ask(int fd, unsigned long request, void *arg);
 
 /* Ends the program with words for what a request about another process met. */
 void node_target_failed(int err, const struct hmmsvm_target *target) __attribute__((noreturn));
+
+/* What a context counted; 0 or a negative errno value. */
+int node_stats(int fd, const struct hmmsvm_target *target, struct hmmsvm_stats *stats);
+
+/* Blocks in order of address; items is malloc'ed and kept from one call to the next. */
+struct node_blocks {
+    struct hmmsvm_residency_block *items;
+    size_t count, room;
+};
+
+/* Where the memory of a context is now; what is known so far if its process ends meanwhile. */
+void node_residency(int fd, const struct hmmsvm_target *target, struct node_blocks *blocks);
+
+/* The name of a policy of that kind (HMMSVM_POLICY_PLACEMENT or _EVICTION), by number; malloc'ed or NULL. */
+char *node_policy_name(int fd, unsigned kind, unsigned index);
+
+/* Ends the program if there is no such policy, and names those there are. */
+void node_policy_check(int fd, unsigned kind, const char *name);
+
+/* Gives a context policies; NULL leaves one as it is. 0 or a negative errno value. */
+int node_policy_set(int fd, const struct hmmsvm_target *target, const char *placement,
+                    const char *eviction);
 
 /* The size of all device memories together; 0 if there is none. */
 double node_memory_mib(int fd);

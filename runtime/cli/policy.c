@@ -156,47 +156,15 @@ static void policies_list(int fd, bool json)
 
 /* ---- a process ---- */
 
-/* Ends the program if there is no such policy, and names those there are. */
-static void policy_check(int fd, unsigned kind, const char *name)
-{
-    char *list = cli_format("%s", "");
-    unsigned i;
-
-    for (i = 0;; i++) {
-        struct hmmsvm_policy_info info = { .size = sizeof(info), .kind = kind, .index = i };
-        char *longer;
-
-        if (node_ask(fd, HMMSVM_IOC_POLICY_INFO, &info))
-            break;
-        if (!strcmp(info.name, name)) {
-            free(list);
-            return;
-        }
-        longer = cli_format("%s%s%s", list, i ? ", " : "", info.name);
-        free(list);
-        list = longer;
-    }
-    cli_die("there is no %s policy \"%s\": the module has %s", kinds[kind], name, list);
-}
-
 static void policy_change(int fd, const struct policy_options *o)
 {
-    struct hmmsvm_policy_choice choice = { .size = sizeof(choice), .target = o->target };
     int err;
 
-    if (o->placement) {
-        policy_check(fd, HMMSVM_POLICY_PLACEMENT, o->placement);
-        choice.flags |= HMMSVM_POLICY_SET_PLACEMENT;
-        snprintf(choice.placement, sizeof(choice.placement), "%s", o->placement);
-    }
-    if (o->eviction) {
-        policy_check(fd, HMMSVM_POLICY_EVICTION, o->eviction);
-        choice.flags |= HMMSVM_POLICY_SET_EVICTION;
-        snprintf(choice.eviction, sizeof(choice.eviction), "%s", o->eviction);
-    }
-    if (!choice.flags)
-        return;
-    err = node_ask(fd, HMMSVM_IOC_POLICY, &choice);
+    if (o->placement)
+        node_policy_check(fd, HMMSVM_POLICY_PLACEMENT, o->placement);
+    if (o->eviction)
+        node_policy_check(fd, HMMSVM_POLICY_EVICTION, o->eviction);
+    err = node_policy_set(fd, &o->target, o->placement, o->eviction);
     if (err)
         node_target_failed(err, &o->target);
 }

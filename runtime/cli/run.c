@@ -6,11 +6,13 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -171,6 +173,29 @@ void cli_guest_kernels(void)
     if (setenv("POCL_CACHE_DIR", ours, 1))
         cli_die("cannot set POCL_CACHE_DIR: %s", strerror(errno));
     free(ours);
+}
+
+int cli_run_unseen(char **argv, bool quiet)
+{
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid < 0)
+        cli_die("cannot start a process: %s", strerror(errno));
+    if (!pid) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+        dup2(null, STDOUT_FILENO);
+        if (quiet) {
+            dup2(null, STDERR_FILENO);
+            setenv("HMMSVM_MODE", "direct", 1);
+        }
+        execvp(argv[0], argv);
+        _exit(CLI_FAILED);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
 }
 
 /* The guest forgets what it writes, but for folders that it shares. */

@@ -28,7 +28,6 @@
 #define HEAD_EVERY  20      /* lines */
 #define MAP_ROWS    24
 #define MAP_COLUMNS 64
-#define BLOCKS_STEP 4096
 
 enum format { FORMAT_TEXT, FORMAT_CSV, FORMAT_JSON };
 
@@ -74,8 +73,7 @@ struct watch {
     double begin, total_mib;
     bool screen;
     long lines;
-    struct hmmsvm_residency_block *blocks;
-    size_t nr_blocks, room;
+    struct node_blocks blocks;
 };
 
 static double seconds(void)
@@ -88,34 +86,12 @@ static double seconds(void)
 
 static int sample_take(struct watch *w, struct monitor_sample *sample)
 {
-    struct hmmsvm_stats stats = { .size = sizeof(stats), .target = w->target };
-    int err = node_ask(w->fd, HMMSVM_IOC_STATS, &stats);
+    struct hmmsvm_stats stats;
+    int err = node_stats(w->fd, &w->target, &stats);
 
     if (!err)
         *sample = (struct monitor_sample){ .seconds = seconds() - w->begin, .stats = stats };
     return err;
-}
-
-/* Where the memory is now; what is known so far if the process ends meanwhile. */
-static void blocks_take(struct watch *w)
-{
-    struct hmmsvm_residency r = { .size = sizeof(r), .target = w->target };
-
-    w->nr_blocks = 0;
-    do {
-        if (w->room - w->nr_blocks < BLOCKS_STEP) {
-            w->room += w->room + BLOCKS_STEP;
-            w->blocks = realloc(w->blocks, w->room * sizeof(*w->blocks));
-            if (!w->blocks)
-                cli_die("out of memory");
-        }
-        r.target = w->target;
-        r.count = BLOCKS_STEP;
-        r.blocks = (__u64)(uintptr_t)(w->blocks + w->nr_blocks);
-        if (node_ask(w->fd, HMMSVM_IOC_RESIDENCY, &r))
-            return;
-        w->nr_blocks += r.count;
-    } while (r.start && r.count);
 }
 
 static void title_make(struct watch *w, char *title, size_t size)
@@ -136,7 +112,7 @@ static void line_print(struct watch *w, const struct monitor_sample *before,
     char title[128];
 
     if (w->o->map)
-        blocks_take(w);
+        node_residency(w->fd, &w->target, &w->blocks);
     switch (w->o->format) {
     case FORMAT_CSV:
         if (!w->lines)
@@ -147,7 +123,7 @@ static void line_print(struct watch *w, const struct monitor_sample *before,
         monitor_json_open(w->out, &rates, w->total_mib, &after->stats);
         if (w->o->map) {
             fputs(",\"blocks\":", w->out);
-            monitor_map_json(w->out, w->blocks, w->nr_blocks);
+            monitor_map_json(w->out, w->blocks.items, w->blocks.count);
         }
         fputs("}\n", w->out);
         break;
@@ -163,7 +139,7 @@ static void line_print(struct watch *w, const struct monitor_sample *before,
             monitor_text_line(w->out, &rates, w->total_mib);
         }
         if (w->o->map)
-            monitor_map(w->out, w->blocks, w->nr_blocks, MAP_COLUMNS, MAP_ROWS);
+            monitor_map(w->out, w->blocks.items, w->blocks.count, MAP_COLUMNS, MAP_ROWS);
         break;
     }
     if (fflush(w->out))
