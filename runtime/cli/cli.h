@@ -35,6 +35,9 @@ void cli_strings_add(struct cli_strings *list, char *text);
 /* A whole number in [min, max] or the end of the program, naming the option. */
 long cli_number(const char *option, const char *text, long min, long max);
 
+/* Seconds of a clock that never goes back. */
+double cli_seconds(void);
+
 /*
  * The folder that holds bin/hmmsvm, lib/, libexec/, etc/: where the command was installed, or the
  * build tree, which is laid out the same way.

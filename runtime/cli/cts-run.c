@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -53,14 +52,6 @@ struct pass {
     double start, last_said;
     bool terminal, status_shown, stop;
 };
-
-static double seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* What can be read, at most TEXT_MAX. */
 static char *file_read(int fd)
@@ -181,7 +172,7 @@ static void status_clear(struct pass *p)
 /* "12 of 640 done, running basic/x (3 s), basic/y (1 s); 95 s" */
 static void status_say(struct pass *p)
 {
-    double now = seconds_now();
+    double now = cli_seconds();
     char names[160] = "";
     size_t i, n = 0;
 
@@ -208,7 +199,7 @@ static void result_say(struct pass *p, const struct cts_test *test, enum cts_out
     status_clear(p);
     fprintf(stderr, "[%3zu/%zu] %-7s %s/%s  %.1f s%s%s\n", p->done, p->count, words[outcome],
             test->suite->name, test->name, seconds, *reason ? "  " : "", reason);
-    p->last_said = seconds_now();
+    p->last_said = cli_seconds();
 }
 
 /* ---- a test ---- */
@@ -279,7 +270,7 @@ static void job_start(struct pass *p, struct job *job, struct cts_test *test)
     const char *temp = getenv("TMPDIR");
     int pipes[2];
 
-    *job = (struct job){ .test = test, .start = seconds_now() };
+    *job = (struct job){ .test = test, .start = cli_seconds() };
     job->folder = cli_format("%s/hmmsvm-cts-XXXXXX", temp && *temp ? temp : "/tmp");
     if (!mkdtemp(job->folder))
         cli_die("cannot make a temporary folder (%s): %s", job->folder, strerror(errno));
@@ -359,7 +350,7 @@ static void job_finish(struct pass *p, struct job *job)
         .limit_s = p->run->limit_s,
         .device = p->peer ? NULL : p->run->want_device,
     };
-    double took = seconds_now() - job->start;
+    double took = cli_seconds() - job->start;
     char reason[sizeof(test->reason)];
     enum cts_outcome outcome;
     char *results;
@@ -455,7 +446,7 @@ static void pass_poll(struct pass *p, int signals)
             job_read(job);
         if (polls[2 * i + 1].revents) {
             job_finish(p, job);
-        } else if (p->stop || seconds_now() - job->start > (double)p->run->limit_s) {
+        } else if (p->stop || cli_seconds() - job->start > (double)p->run->limit_s) {
             job->timed_out = true;
             kill(-job->pid, SIGKILL);
         }
@@ -467,7 +458,7 @@ static void pass_run(struct pass *p)
     sigset_t watched, before;
     int signals;
 
-    p->start = p->last_said = seconds_now();
+    p->start = p->last_said = cli_seconds();
     p->terminal = isatty(STDERR_FILENO);
     p->jobs = calloc((size_t)p->run->jobs, sizeof(*p->jobs));
     sigemptyset(&watched);
@@ -518,11 +509,11 @@ static struct pass pass_make(struct cts_run *run, bool peer)
 
 void cts_tests_run(struct cts_run *run)
 {
-    double start = seconds_now();
+    double start = cli_seconds();
     struct pass p = pass_make(run, false);
 
     pass_run(&p);
-    run->report.seconds = seconds_now() - start;
+    run->report.seconds = cli_seconds() - start;
 }
 
 void cts_peer_run(struct cts_run *run)

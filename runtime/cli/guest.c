@@ -344,21 +344,13 @@ static int frame_receive(struct receiver *r, int fd)
 
 /* ---- which accelerator ---- */
 
-static double seconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 /* Boots once with KVM and does nothing there. Opening /dev/kvm proves little: it may be nested. */
 static bool kvm_boots(const struct guest_options *o)
 {
     struct guest_options probe = { .kernel = o->kernel, .debug = o->debug, .memory_mb = 512,
                                    .cpus = o->cpus, .nodes = 1, .verbose = o->verbose };
     char *log = cli_format("%s/kvm-probe.log", cli_cache());
-    double deadline = seconds_now() + PROBE_SECONDS;
+    double deadline = cli_seconds() + PROBE_SECONDS;
     struct archive a = archive_begin();
     struct receiver *r = calloc(1, sizeof(*r));
     struct machine m;
@@ -371,7 +363,7 @@ static bool kvm_boots(const struct guest_options *o)
     initrd = archive_end(&a);
     m = machine_start(&probe, true, initrd, log, NULL, true);
     close(initrd);
-    while (seconds_now() < deadline) {
+    while (cli_seconds() < deadline) {
         struct pollfd ready = { .fd = m.job, .events = POLLIN };
         int got;
 
@@ -672,7 +664,7 @@ static void session_forward(struct session *s)
 /* Carries the streams until the guest has gone. Returns a signal that ended us, or 0. */
 static int session_loop(struct session *s, int signals)
 {
-    double start = seconds_now(), end = 0;
+    double start = cli_seconds(), end = 0;
     bool gone = false;
 
     while (!gone || s->out_fd >= 0) {
@@ -684,7 +676,7 @@ static int session_loop(struct session *s, int signals)
               .events = POLLIN },
             { .fd = s->in_length && !gone ? s->machine.job : -1, .events = POLLOUT },
         };
-        double now = seconds_now();
+        double now = cli_seconds();
 
         if (s->options->timeout_s && now - start > s->options->timeout_s) {
             cli_say("the guest did not end within %ld s (--timeout)", s->options->timeout_s);

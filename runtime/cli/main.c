@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -96,6 +97,14 @@ long cli_number(const char *option, const char *text, long min, long max)
     if (errno || end == text || *end || value < min || value > max)
         cli_die("%s takes a number from %ld to %ld, not \"%s\"", option, min, max, text);
     return value;
+}
+
+double cli_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 const char *cli_prefix(void)

@@ -17,7 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -76,21 +75,13 @@ struct watch {
     struct node_blocks blocks;
 };
 
-static double seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static int sample_take(struct watch *w, struct monitor_sample *sample)
 {
     struct hmmsvm_stats stats;
     int err = node_stats(w->fd, &w->target, &stats);
 
     if (!err)
-        *sample = (struct monitor_sample){ .seconds = seconds() - w->begin, .stats = stats };
+        *sample = (struct monitor_sample){ .seconds = cli_seconds() - w->begin, .stats = stats };
     return err;
 }
 
@@ -176,7 +167,7 @@ static void watch_loop(struct watch *w, struct monitor_sample before, struct mon
     double next = before.seconds + w->o->interval;
 
     while (!w->o->count || w->lines < w->o->count) {
-        double now = seconds() - w->begin;
+        double now = cli_seconds() - w->begin;
         double pause = next - now < LOOK_S ? next - now : LOOK_S;
 
         if (process_ends(w, pause) || sample_take(w, &last)) {
@@ -244,7 +235,7 @@ static void watch_target(struct watch *w, unsigned pid)
     w->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (w->pidfd < 0)
         node_target_failed(-errno, &w->target);
-    w->begin = seconds();
+    w->begin = cli_seconds();
 }
 
 static int watch_program(struct stat_options *o)
