@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench.c - `hmmsvm bench micro`: runs the micro benchmarks (libexec/hmmsvm/bench), natively or all
- * of them in one guest, and puts their results together. No locking.
+ * bench.c - `hmmsvm bench`: which of its commands is meant; and `hmmsvm bench micro`, which runs the
+ * micro benchmarks (libexec/hmmsvm/bench), natively or all of them in one guest, and puts their
+ * results together. No locking.
  *
  * In a guest it runs itself there, through `hmmsvm run --guest`.
  */
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench-matrix.h"
 #include "cli.h"
 
 #define NOTHING_TO_MEASURE 77
@@ -266,25 +268,15 @@ static int bench_micro(int argc, char **argv)
     return m.guest ? micro_in_guest(&m) : micro_here(&m);
 }
 
-static void usage(FILE *out)
-{
-    fputs("Usage: hmmsvm bench micro [OPTION...]\n"
-          "  micro    single questions: page faults, kernels, round trips, cost when idle\n\n"
-          "`hmmsvm bench micro --help` explains it.\n", out);
-}
-
 int cli_bench(int argc, char **argv)
 {
     if (argc >= 2 && !strcmp(argv[1], "micro")) {
         argv[1] = cli_format("%s micro", argv[0]);
         return bench_micro(argc - 1, argv + 1);
     }
-    if (argc >= 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
-        usage(stdout);
-        return 0;
+    if (argc >= 2 && !strcmp(argv[1], "report")) {
+        argv[1] = cli_format("%s report", argv[0]);
+        return bench_report(argc - 1, argv + 1);
     }
-    if (argc >= 2)
-        cli_say("there is no benchmark collection \"%s\"", argv[1]);
-    usage(stderr);
-    return CLI_FAILED;
+    return bench_matrix(argc, argv);
 }
