@@ -98,6 +98,22 @@ static size_t pairs_find(const struct bench_summary *s, const struct bench_key *
     return n;
 }
 
+/* A pair's colour, the same in each plot: its number among the pairs, from 1. */
+static size_t colour_of(const struct bench_summary *s, const struct bench_key *key)
+{
+    const struct bench_key **pairs = calloc(s->count, sizeof(*pairs));
+    size_t n, i;
+
+    if (!pairs)
+        cli_die("out of memory");
+    n = pairs_find(s, pairs);
+    for (i = 0; i < n && (strcmp(pairs[i]->policy, key->policy) ||
+                          strcmp(pairs[i]->eviction, key->eviction)); i++)
+        ;
+    free(pairs);
+    return i + 1;
+}
+
 static int compare_ratios(const void *a, const void *b)
 {
     return *(const int *)a - *(const int *)b;
@@ -130,17 +146,36 @@ static const struct bench_cell *cell_find(const struct bench_summary *s, const s
     return NULL;
 }
 
-/* Bars side by side for each size; workload NULL: the geometric means over all. */
+/* What a pair has at a size: of a workload, or (NULL) the geometric mean over all. False: nothing. */
+static bool bar_value(const struct bench_summary *s, const struct bench_key *pair, const char *workload,
+                      int ratio, struct bench_spread *value)
+{
+    const struct bench_cell *cell = workload ? cell_find(s, pair, workload, ratio) : NULL;
+    struct bench_key key = *pair;
+    double mean;
+
+    key.ratio = (unsigned)ratio;
+    mean = workload ? NAN : bench_mean(s, &key, NULL);
+    *value = cell ? cell->ratio : (struct bench_spread){ !isnan(mean), mean, mean, mean };
+    if (isnan(value->low))
+        value->low = value->high = value->median;
+    return value->n > 0;
+}
+
+/* Bars side by side for each size; see bar_value(). Nothing is drawn if there is none. */
 static void bars_draw(const struct drawing *d, const char *name, const char *workload)
 {
     const struct bench_summary *s = d->summary;
     const struct bench_key **pairs = calloc(s->count, sizeof(*pairs));
     int *ratios = calloc(s->count, sizeof(*ratios));
+    bool *some = calloc(s->count, sizeof(*some));
     size_t nr_pairs, nr_ratios, i, k, length = 0;
+    struct bench_spread value;
+    const char *comma = "";
     char *text = NULL;
     FILE *out = open_memstream(&text, &length);
 
-    if (!pairs || !ratios || !out)
+    if (!pairs || !ratios || !some || !out)
         cli_die("out of memory");
     nr_pairs = pairs_find(s, pairs);
     nr_ratios = ratios_find(s, ratios);
@@ -148,36 +183,35 @@ static void bars_draw(const struct drawing *d, const char *name, const char *wor
     for (k = 0; k < nr_ratios; k++) {
         fprintf(out, ratios[k] ? "\"%d %%\"" : "\"%d\"", ratios[k]);
         for (i = 0; i < nr_pairs; i++) {
-            struct bench_key key = *pairs[i];
-            const struct bench_cell *cell = workload ? cell_find(s, pairs[i], workload, ratios[k]) : NULL;
-
-            key.ratio = (unsigned)ratios[k];
-            if (cell && cell->ratio.n)
-                fprintf(out, " %g %g %g", cell->ratio.median,
-                        isnan(cell->ratio.low) ? cell->ratio.median : cell->ratio.low,
-                        isnan(cell->ratio.high) ? cell->ratio.median : cell->ratio.high);
-            else if (!workload && !isnan(bench_mean(s, &key, NULL)))
-                fprintf(out, " %g %g %g", bench_mean(s, &key, NULL), bench_mean(s, &key, NULL),
-                        bench_mean(s, &key, NULL));
+            if (bar_value(s, pairs[i], workload, ratios[k], &value))
+                fprintf(out, " %g %g %g", value.median, value.low, value.high);
             else
                 fprintf(out, " NaN NaN NaN");
+            some[i] |= value.n > 0;
         }
         fputc('\n', out);
     }
     fprintf(out, "EOD\nset style data histograms\nset style histogram errorbars gap 1 lw 1\n"
                  "set style fill solid 0.8 noborder\nset logscale y\n"
                  "set ylabel 'time / %s, logarithmic'\nset key outside right noenhanced\n"
-                 "set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb '#555555'\nplot", s->peer);
-    for (i = 0; i < nr_pairs; i++)
-        fprintf(out, "%s $d using %zu:%zu:%zu:xtic(1) title '%s'", i ? "," : "", 3 * i + 2, 3 * i + 3,
-                3 * i + 4, bench_policies(pairs[i]));
+                 "set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb '#555555'\nplot",
+            s->peer);
+    for (i = 0; i < nr_pairs; i++) {
+        if (!some[i])
+            continue;
+        fprintf(out, "%s $d using %zu:%zu:%zu:xtic(1) lc %zu title '%s'", comma, 3 * i + 2, 3 * i + 3,
+                3 * i + 4, colour_of(s, pairs[i]), bench_policies(pairs[i]));
+        comma = ",";
+    }
     fputc('\n', out);
     if (fclose(out))
         cli_die("out of memory");
-    draw(d, name, 640, 260, text);
+    if (*comma)
+        draw(d, name, 640, 260, text);
     free(text);
     free(pairs);
     free(ratios);
+    free(some);
 }
 
 /* ---- over time ---- */
@@ -277,7 +311,8 @@ static void time_draw(const struct drawing *d, size_t first, size_t count)
 
             if (!stat(path, &st) && st.st_size) {
                 fprintf(out, "%s $d%zu using 1:%zu with lines lw 2 lc %zu title '%s'", comma, i - first,
-                        k + 2, i - first + 1, bench_policies(&d->summary->cells[i].key));
+                        k + 2, colour_of(d->summary, &d->summary->cells[i].key),
+                        bench_policies(&d->summary->cells[i].key));
                 comma = ",";
             }
             free(path);
