@@ -27,7 +27,7 @@ static void prepare(struct workload *w)
     it.distances = workload_memory(w, it.graph.vertices, sizeof(*it.distances));
     it.level = workload_memory(w, it.graph.vertices, sizeof(*it.level));
     it.next = workload_memory(w, it.graph.vertices, sizeof(*it.next));
-    it.next_count = sample_alloc(1, sizeof(*it.next_count));
+    it.next_count = workload_alloc(w, 1, sizeof(*it.next_count));
 }
 
 static void pass(struct workload *w, unsigned number)
@@ -89,16 +89,6 @@ static bool verify(struct workload *w)
     return ok;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    graph_free(&it.graph);
-    free(it.distances);
-    free(it.level);
-    free(it.next);
-    free(it.next_count);
-}
-
 const struct workload_kind workload_kind = {
     .name = "bfs",
     .what = "Breadth-first search over a real graph: package dependencies, or a file.",
@@ -107,5 +97,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

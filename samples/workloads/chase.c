@@ -25,8 +25,8 @@ static void prepare(struct workload *w)
     it.count = workload_count(w->bytes, sizeof(*it.nodes));
     it.steps = it.count / WORKLOAD_LOCAL;
     it.nodes = workload_memory(w, it.count, sizeof(*it.nodes));
-    it.starts = sample_alloc(WORKLOAD_LOCAL, sizeof(*it.starts));
-    it.sums = sample_alloc(WORKLOAD_LOCAL, sizeof(*it.sums));
+    it.starts = workload_alloc(w, WORKLOAD_LOCAL, sizeof(*it.starts));
+    it.sums = workload_alloc(w, WORKLOAD_LOCAL, sizeof(*it.sums));
     order = sample_alloc(it.count, sizeof(*order));
     for (size_t i = 0; i < it.count; i++) {
         size_t j = sample_random(&w->random) % (i + 1);
@@ -66,14 +66,6 @@ static bool verify(struct workload *w)
     return workload_word("the sum of nodes", it.count, sum, it.wanted);
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.nodes);
-    free(it.starts);
-    free(it.sums);
-}
-
 const struct workload_kind workload_kind = {
     .name = "chase",
     .what = "Nodes that point to each other in a random cycle: pointer chasing.",
@@ -81,5 +73,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -6,8 +6,6 @@
 
 #include "falseshare-kernels.h"
 
-#include <stdlib.h>
-
 #define PAGE_WORDS 1024u
 #define HALF       (PAGE_WORDS / 2)
 #define HOST_STEP  16u /* words: the host updates one of each cache line */
@@ -54,12 +52,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.words);
-}
-
 const struct workload_kind workload_kind = {
     .name = "falseshare",
     .what = "Host and device update different words of the same pages at the same time.",
@@ -67,5 +59,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -212,7 +212,7 @@ void graph_make(struct workload *w, struct rows *g, size_t vertex_bytes, size_t 
         numbers[i] = numbers[j];
         numbers[j] = (uint32_t)i;
     }
-    g->roots = sample_alloc(g->copies, sizeof(*g->roots));
+    g->roots = workload_alloc(w, g->copies, sizeof(*g->roots));
     for (size_t c = 0; c < g->copies; c++)
         g->roots[c] = numbers[c * source.vertices + source.root];
     g->starts = workload_memory(w, g->vertices + 1, sizeof(*g->starts));
@@ -227,11 +227,4 @@ void graph_make(struct workload *w, struct rows *g, size_t vertex_bytes, size_t 
     edges_walk(g, numbers, last, edge_put, next);
     free(next);
     free(numbers);
-}
-
-void graph_free(struct rows *g)
-{
-    free(g->starts);
-    free(g->targets);
-    free(g->roots);
 }

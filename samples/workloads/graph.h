@@ -24,11 +24,9 @@ struct rows {
 
 /*
  * Makes the graph so large that it takes w->bytes together with so many bytes that the workload itself
- * has for each vertex and edge. starts and targets are workload_memory(). Ends the program if there is
+ * has for each vertex and edge. All of it is w's memory. Ends the program if there is
  * no graph in the file.
  */
 void graph_make(struct workload *w, struct rows *g, size_t vertex_bytes, size_t edge_bytes);
-
-void graph_free(struct rows *g);
 
 #endif

@@ -7,8 +7,6 @@
 
 #include "gups-kernels.h"
 
-#include <stdlib.h>
-
 WORKLOAD_KERNELS_HERE
 
 static struct {
@@ -47,12 +45,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.table);
-}
-
 const struct workload_kind workload_kind = {
     .name = "gups",
     .what = "Updates of random words of one table.",
@@ -60,5 +52,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -8,8 +8,6 @@
 
 #include "hashjoin-kernels.h"
 
-#include <stdlib.h>
-
 WORKLOAD_KERNELS_HERE
 
 static struct {
@@ -75,15 +73,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.build);
-    free(it.slots);
-    free(it.keys);
-    free(it.found);
-}
-
 const struct workload_kind workload_kind = {
     .name = "hashjoin",
     .what = "A hash table is built of one table, and the keys of another are looked up.",
@@ -91,5 +80,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

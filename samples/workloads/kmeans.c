@@ -99,14 +99,6 @@ static bool verify(struct workload *w)
     return ok;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.points);
-    free(it.labels);
-    free(it.centres);
-}
-
 const struct workload_kind workload_kind = {
     .name = "kmeans",
     .what = "Points are put to the nearest of 8 centres, which the host then moves.",
@@ -114,5 +106,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -7,8 +7,6 @@
 
 #include "phases-kernels.h"
 
-#include <stdlib.h>
-
 #define UPDATES 8u
 #define QUARTERS 4u
 
@@ -72,13 +70,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.words);
-    free(it.sums);
-}
-
 const struct workload_kind workload_kind = {
     .name = "phases",
     .what = "A quarter of the memory is hot, and every second pass another one.",
@@ -86,5 +77,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -7,8 +7,6 @@
 
 #include "pingpong-kernels.h"
 
-#include <stdlib.h>
-
 #define PIECES 8u
 
 WORKLOAD_KERNELS_HERE
@@ -50,12 +48,6 @@ static bool verify(struct workload *w)
     return workload_word("the sum of pieces", w->passes * PIECES, it.sum, sum);
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.words);
-}
-
 const struct workload_kind workload_kind = {
     .name = "pingpong",
     .what = "The host produces, the device consumes, and the host reads the result, piece by piece.",
@@ -63,5 +55,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -7,8 +7,6 @@
 
 #include "readmostly-kernels.h"
 
-#include <stdlib.h>
-
 #define CHANGE_EVERY 4u
 #define CHANGE_STEP  65536u /* words from one change to the next */
 #define READ_STEP    16u    /* words: one of each cache line */
@@ -79,13 +77,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.table);
-    free(it.sums);
-}
-
 const struct workload_kind workload_kind = {
     .name = "readmostly",
     .what = "A table that both sides read and the host seldom changes.",
@@ -93,5 +84,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

@@ -70,15 +70,6 @@ static bool verify(struct workload *w)
     return ok;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    graph_free(&it.graph);
-    free(it.values);
-    free(it.vectors[0]);
-    free(it.vectors[1]);
-}
-
 const struct workload_kind workload_kind = {
     .name = "spmv",
     .what = "A sparse matrix with the places of a real graph times a vector, again and again.",
@@ -87,5 +78,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

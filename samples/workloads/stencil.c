@@ -105,15 +105,6 @@ static bool verify(struct workload *w)
     return ok;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    for (unsigned s = 0; s < SLABS; s++) {
-        free(it.slabs[0][s]);
-        free(it.slabs[1][s]);
-    }
-}
-
 const struct workload_kind workload_kind = {
     .name = "stencil",
     .what = "A 5-point stencil over a plane in slabs, whose border rows the host exchanges.",
@@ -121,5 +112,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

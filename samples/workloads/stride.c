@@ -6,8 +6,6 @@
 
 #include "stride-kernels.h"
 
-#include <stdlib.h>
-
 #define PAGE_WORDS 1024u
 
 WORKLOAD_KERNELS_HERE
@@ -46,12 +44,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.words);
-}
-
 const struct workload_kind workload_kind = {
     .name = "stride",
     .what = "One word of each page, another one in each pass.",
@@ -59,5 +51,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

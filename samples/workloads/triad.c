@@ -3,8 +3,6 @@
 
 #include "triad-kernels.h"
 
-#include <stdlib.h>
-
 WORKLOAD_KERNELS_HERE
 
 static struct {
@@ -47,14 +45,6 @@ static bool verify(struct workload *w)
     return true;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.a);
-    free(it.b);
-    free(it.c);
-}
-
 const struct workload_kind workload_kind = {
     .name = "triad",
     .what = "Three arrays from begin to end, two read and one written: bandwidth.",
@@ -62,5 +52,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };

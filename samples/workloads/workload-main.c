@@ -80,10 +80,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+static void *keep(struct workload *w, void *piece)
+{
+    if (w->nr_pieces == WORKLOAD_PIECES)
+        sample_die("more than %d pieces of memory", WORKLOAD_PIECES);
+    return w->pieces[w->nr_pieces++] = piece;
+}
+
 void *workload_memory(struct workload *w, size_t count, size_t size)
 {
     w->used += count * size;
-    return sample_alloc_aligned(ALIGNMENT, count * size);
+    return keep(w, sample_alloc_aligned(ALIGNMENT, count * size));
+}
+
+void *workload_alloc(struct workload *w, size_t count, size_t size)
+{
+    return keep(w, sample_alloc(count, size));
 }
 
 size_t workload_count(size_t bytes, size_t size)
@@ -138,7 +150,8 @@ static void play(struct workload *w, const struct options *o, double *ms)
         step(o, "done");
     if (!workload_kind.verify(w))
         sample_die("wrong: the result is not what the host computes; the same --seed shows it again");
-    workload_kind.release(w);
+    while (w->nr_pieces)
+        free(w->pieces[--w->nr_pieces]);
 }
 
 static void print_result(const struct workload *w, const struct options *o, const double *ms)

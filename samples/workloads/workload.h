@@ -18,6 +18,7 @@
 
 #define WORKLOAD_LOCAL   64u /* work-items of a group; the count of any launch is a multiple */
 #define WORKLOAD_KERNELS 4
+#define WORKLOAD_PIECES  16 /* of memory, at the most */
 
 struct workload {
     size_t bytes;    /* that its device memory use is to come to */
@@ -25,6 +26,8 @@ struct workload {
     uint64_t random; /* for sample_random(); the same for the same --seed */
     const char *file; /* --graph, or NULL */
     size_t used;     /* bytes that workload_memory() gave */
+    void *pieces[WORKLOAD_PIECES];
+    unsigned nr_pieces;
     cl_kernel kernels[WORKLOAD_KERNELS];
     struct sample sample;
 };
@@ -40,7 +43,6 @@ struct workload_kind {
     void (*pass)(struct workload *w, unsigned number);
     /* On the host, after all passes: whether everything is as it has to be; says what is not. */
     bool (*verify)(struct workload *w);
-    void (*release)(struct workload *w);
 };
 
 /* Defined by each workload. */
@@ -56,9 +58,12 @@ extern const size_t workload_source_count;
 
 /*
  * Memory that the device uses, from a boundary of 2 MiB on so that no two pieces share a large page;
- * counted in `used`. Freed with free().
+ * counted in `used`. It is freed after verifying.
  */
 void *workload_memory(struct workload *w, size_t count, size_t size);
+
+/* Other memory until then, from malloc and not counted. */
+void *workload_alloc(struct workload *w, size_t count, size_t size);
 
 /* How many objects of that size fit into so many bytes: a multiple of WORKLOAD_LOCAL, at least one. */
 size_t workload_count(size_t bytes, size_t size);

@@ -93,14 +93,6 @@ static bool verify(struct workload *w)
     return ok;
 }
 
-static void release(struct workload *w)
-{
-    (void)w;
-    free(it.records);
-    free(it.requests);
-    free(it.answers);
-}
-
 const struct workload_kind workload_kind = {
     .name = "zipf",
     .what = "A key-value store whose records are wanted by Zipf's law.",
@@ -108,5 +100,4 @@ const struct workload_kind workload_kind = {
     .prepare = prepare,
     .pass = pass,
     .verify = verify,
-    .release = release,
 };
