@@ -107,21 +107,6 @@ struct matrix {
 
 /* ---- lists ---- */
 
-static void list_split(const char *option, const char *text, struct cli_strings *out)
-{
-    char *rest = cli_format("%s", text), *name;
-    size_t i;
-
-    while ((name = strsep(&rest, ","))) {
-        for (i = 0; i < out->count && strcmp(out->items[i], name); i++)
-            ;
-        if (*name && i == out->count)
-            cli_strings_add(out, name);
-    }
-    if (!out->count)
-        cli_die("%s: nothing is named", option);
-}
-
 /* Whether there is such a program, as execvp(3) looks for it. */
 static bool program_there(const char *name)
 {
@@ -157,7 +142,7 @@ static void workloads_choose(struct matrix *m)
             cli_strings_add(&m->workloads, cli_format("%s", workloads[i]));
         return;
     }
-    list_split("--workload", m->workload_list, &m->workloads);
+    cli_strings_split(&m->workloads, "--workload", m->workload_list);
     for (i = 0; i < m->workloads.count; i++) {
         for (k = 0; k < WORKLOADS && strcmp(workloads[k], m->workloads.items[i]); k++)
             ;
@@ -171,7 +156,7 @@ static void ratios_choose(struct matrix *m)
     struct cli_strings texts = { 0 };
     size_t i;
 
-    list_split("--ratio", m->ratio_list, &texts);
+    cli_strings_split(&texts, "--ratio", m->ratio_list);
     m->ratios = calloc(texts.count, sizeof(*m->ratios));
     if (!m->ratios)
         cli_die("out of memory");
@@ -194,7 +179,7 @@ static void policies_choose(int node, unsigned kind, const char *option, const c
     size_t i;
 
     if (strcmp(text, "all"))
-        list_split(option, text, out);
+        cli_strings_split(out, option, text);
     else
         for (i = 0; (name = node_policy_name(node, kind, (unsigned)i)); i++)
             cli_strings_add(out, name);

@@ -32,6 +32,9 @@ struct cli_strings {
 
 void cli_strings_add(struct cli_strings *list, char *text);
 
+/* The parts of "a,b,c", each once; ends the program, naming the option, if there is none. */
+void cli_strings_split(struct cli_strings *list, const char *option, const char *text);
+
 /* A whole number in [min, max] or the end of the program, naming the option. */
 long cli_number(const char *option, const char *text, long min, long max);
 

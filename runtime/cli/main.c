@@ -87,6 +87,21 @@ void cli_strings_add(struct cli_strings *list, char *text)
     list->items[list->count] = NULL;
 }
 
+void cli_strings_split(struct cli_strings *list, const char *option, const char *text)
+{
+    char *rest = cli_format("%s", text), *name;
+    size_t i;
+
+    while ((name = strsep(&rest, ","))) {
+        for (i = 0; i < list->count && strcmp(list->items[i], name); i++)
+            ;
+        if (*name && i == list->count)
+            cli_strings_add(list, name);
+    }
+    if (!list->count)
+        cli_die("%s: nothing is named", option);
+}
+
 long cli_number(const char *option, const char *text, long min, long max)
 {
     char *end;

@@ -101,19 +101,15 @@ static unsigned list(const char *what, const char *text,
                      void (*add)(struct sim_plan *plan, unsigned at, const char *name),
                      struct sim_plan *plan)
 {
-    char *copy = cli_format("%s", text), *rest = copy, *name;
-    unsigned n = 0;
+    struct cli_strings names = { 0 };
+    unsigned n;
 
-    while ((name = strsep(&rest, ","))) {
-        if (!*name)
-            continue;
-        if (n == SIM_LIST)
-            cli_die("%s takes at most %d", what, SIM_LIST);
-        add(plan, n++, name);
-    }
-    if (!n)
-        cli_die("%s: nothing is named", what);
-    free(copy);
+    cli_strings_split(&names, what, text);
+    if (names.count > SIM_LIST)
+        cli_die("%s takes at most %d", what, SIM_LIST);
+    for (n = 0; n < names.count; n++)
+        add(plan, n, names.items[n]);
+    free(names.items);
     return n;
 }
 
