@@ -211,7 +211,7 @@ static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write)
             (unsigned)__builtin_popcountll(set & resident & ~block->mapped.bits[i]);
         block->mapped.bits[i] |= set;
         if (write)
-            block->writable.bits[i] |= set;
+            block->writable.bits[i] |= set & ~block->zero.bits[i];
     }
 }
 
@@ -339,9 +339,10 @@ static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t co
                 continue;
             }
             pages++;
-            zeroed += !(block->exists.bits[i / 64] & bit);
+            zeroed += !(block->exists.bits[i / 64] & bit) || (block->zero.bits[i / 64] & bit);
             refaults += (block->evicted.bits[i / 64] & bit) != 0;
             block->exists.bits[i / 64] |= bit;
+            block->zero.bits[i / 64] &= ~bit;
             block->evicted.bits[i / 64] &= ~bit;
         }
         if (pages)
@@ -373,15 +374,39 @@ struct stream_range {
     } streams[8];
 };
 
-/* The application's memory at page is touched for the first time, by a device that uses it there. */
-static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, uint32_t page)
+/*
+ * The application touches pages of its memory that are not in device memory. A write replaces the
+ * shared page of zeros, whose entry goes.
+ */
+static void app_touch_word(struct sim_block *block, uint32_t word, uint64_t mask, bool write)
+{
+    if (write) {
+        block->mapped.bits[word] &= ~(block->zero.bits[word] & mask);
+        block->zero.bits[word] &= ~mask;
+    } else {
+        block->zero.bits[word] |= mask & ~block->exists.bits[word];
+    }
+    block->exists.bits[word] |= mask;
+}
+
+static void app_touch(struct sim_block *block, uint32_t first, uint32_t count, bool write)
+{
+    uint32_t i;
+
+    for (i = 0; i < SIM_WORDS; i++)
+        app_touch_word(block, i, hmmsvm_pages_mask(i, first, count), write);
+}
+
+/* The application's own fault on behalf of a device that uses the page there. */
+static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, uint32_t page,
+                     bool write)
 {
     struct sim_block *block = &s->blocks[b];
     uint64_t number = s->setup->layout->start[b] + page;
     struct stream_range *range;
     uint32_t pages = 1, i, first = page, count = SIM_BLOCK_PAGES - page;
 
-    hmmsvm_pages_set(&block->exists, page, 1);
+    app_touch(block, page, 1, write);
     s->count->app_faults++;
     if (confined(s))
         return;
@@ -406,7 +431,7 @@ static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, ui
     count = pages < count ? pages : count;
     range->streams[i].expected = number + count;
     range->streams[i].pages = pages;
-    hmmsvm_pages_set(&block->exists, page, count);
+    app_touch(block, page, count, write);
 }
 
 static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b, uint32_t page,
@@ -417,7 +442,8 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     struct hmmsvm_policy_decision d = { .action = HMMSVM_ACTION_NONE };
     struct hmmsvm_policy_fault fault = { .page = page, .write = write };
     bool resident = hmmsvm_pages_test(&block->policy.resident, page);
-    bool exists = hmmsvm_pages_test(&block->exists, page);
+    bool exists = hmmsvm_pages_test(&block->exists, page) &&
+                  !(write && hmmsvm_pages_test(&block->zero, page));
     uint32_t moved = 0;
     struct asked before;
 
@@ -447,15 +473,16 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
 
     if (!resident && d.action == HMMSVM_ACTION_TO_DEVICE) {
         clip(block, page, &d.first, &d.count);
-        moved = to_device(s, b, d.first, d.count);
-        if (!hmmsvm_pages_test(&block->exists, page)) {
-            /* No room for it: the application gets a page, and it is tried again. */
+        if (exists || !hmmsvm_pages_test(&block->exists, page))
+            moved = to_device(s, b, d.first, d.count);
+        if (!exists && !hmmsvm_pages_test(&block->policy.resident, page)) {
+            /* It has no page of its own, nor was there room for one: it gets one before. */
             s->count->app_faults++;
-            hmmsvm_pages_set(&block->exists, page, 1);
+            app_touch(block, page, 1, write);
             moved += to_device(s, b, d.first, d.count);
         }
     } else if (!exists) {
-        bring_in(s, ranges, b, page);
+        bring_in(s, ranges, b, page, write);
     }
     /* Not where the application's own fault is a part of it. */
     if (moved || exists)
@@ -654,7 +681,7 @@ static void cpu_word(struct sim *s, uint32_t b, uint32_t word, uint64_t mask, bo
     block->valid.bits[word] |= mask;
     while ((resident = mask & block->policy.resident.bits[word]))
         cpu_fault(s, b, word * 64 + (uint32_t)__builtin_ctzll(resident), write);
-    block->exists.bits[word] |= mask;
+    app_touch_word(block, word, mask, write);
     tick_if_due(s);
 }
 
@@ -713,6 +740,7 @@ static void map_range(struct sim *s, uint64_t page, uint64_t left, bool alloc)
                 if (s->setup->trace->allocs)
                     hmmsvm_pages_clear(&block->valid, first, n);
                 hmmsvm_pages_clear(&block->exists, first, n);
+                hmmsvm_pages_clear(&block->zero, first, n);
                 hmmsvm_pages_clear(&block->evicted, first, n);
                 block->whole = false;
             }

@@ -14,6 +14,7 @@ struct sim_block {
     struct hmmsvm_policy_block policy;
     struct hmmsvm_pages valid;      /* the application may use it: a mapping of one kind */
     struct hmmsvm_pages exists;     /* the application has a page there, in either memory */
+    struct hmmsvm_pages zero;       /* of those: the page that all who only read share */
     struct hmmsvm_pages mapped;     /* the engine has an entry */
     struct hmmsvm_pages writable;   /* and may write */
     struct hmmsvm_pages evicted;    /* from device memory, and not brought back since */

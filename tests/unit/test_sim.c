@@ -54,6 +54,24 @@ static void remote_maps_all_there_is(void **state)
     finish();
 }
 
+/* What is only read is the page of zeros that all share: a write needs a page of its own. */
+static void zeros_become_pages(void **state)
+{
+    (void)state;
+    begin("alloc 512 512\ncpu r 512 64\ndevice r 512 64\ndevice w 512 3\ncpu w 520 2\n"
+          "device r 512 64\n", "remote");
+    replay_run(&r);
+    /* To read; to write one, and two ahead, whose entries went; to read what the CPU has written. */
+    assert_int_equal(COUNT(device_faults), 4);
+    assert_int_equal(COUNT(app_faults), 2);
+    assert_int_equal(COUNT(pages_mirrored), 64 + 3 + 2);
+    finish();
+    begin("alloc 512 512\ncpu r 512 16\ndevice r 512 16\n", "touch");
+    replay_run(&r);
+    assert_int_equal(COUNT(pages_zeroed), 16);
+    finish();
+}
+
 /* Memory that nobody has touched comes in steps of 1, 2, 4 ... 256 and 1 pages. */
 static void remote_brings_in_ahead(void **state)
 {
@@ -456,6 +474,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(remote_maps_all_there_is),
+        cmocka_unit_test(zeros_become_pages),
         cmocka_unit_test(remote_brings_in_ahead),
         cmocka_unit_test(undecided_memory_is_shown_by_regions),
         cmocka_unit_test(touch_brings_regions),
