@@ -94,6 +94,15 @@ static bool block_decision_valid(const struct hmmsvm_policy_decision *d, unsigne
 	       page < d->first + d->count;
 }
 
+/* The same for what a policy says to a device fault. */
+static bool block_answer_valid(const struct hmmsvm_policy_decision *d, unsigned int page)
+{
+	if (d->action == HMMSVM_ACTION_NONE && !d->count)
+		return true;
+	return (d->action == HMMSVM_ACTION_NONE || d->action == HMMSVM_ACTION_TO_DEVICE) &&
+	       block_decision_valid(d, page);
+}
+
 /*
  * The device touched @addr of @block; @dpage is the device page it found there,
  * or NULL if it found something else or nothing. Says what to do, and returns
@@ -129,15 +138,15 @@ bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 		decision->count = HMMSVM_REGION_PAGES;
 	} else if (ctx->placement->device_fault && (!dpage || fault.sampled)) {
 		ctx->placement->device_fault(env, &block->policy, &fault, decision);
-		if (decision->action == HMMSVM_ACTION_TO_DEVICE ?
-		    !block_decision_valid(decision, fault.page) :
-		    decision->action != HMMSVM_ACTION_NONE) {
+		if (!block_answer_valid(decision, fault.page)) {
 			hmmsvm_count(ctx, policy_errors);
-			decision->action = HMMSVM_ACTION_NONE;
+			memset(decision, 0, sizeof(*decision));
 		}
 	}
-	if (dpage)
+	if (dpage && decision->action == HMMSVM_ACTION_TO_DEVICE) {
 		decision->action = HMMSVM_ACTION_NONE;
+		decision->count = 0;
+	}
 	block->policy.device_faults++;
 	block->policy.device_ns = env->now_ns;
 	spin_unlock(&dm->lock);

@@ -20,10 +20,10 @@
  * Where the context has device memory, the policy is asked before a page that is
  * not in it gets an entry (block.c). If it wants the page to move, that happens
  * in the second phase. What the policy may still decide about gets no entry
- * unasked: of system memory that could move, only the region of the fault is
- * mapped at once, of device memory all there is around it. The entry of a device
- * page shows the memory behind it (devmem.c). The application's page table may
- * show it as well, where the memory is coherent.
+ * unasked: of system memory that could move, the range that the policy wants shown, or
+ * only the region of the fault, is mapped at once; of device memory all there is
+ * around it. The entry of a device page shows the memory behind it (devmem.c). The
+ * application's page table may show it as well, where the memory is coherent.
  *
  * Entries are ordinary PFNs without a reference to their pages: what keeps a
  * page is the application's own mapping, and nobody takes that away without
@@ -77,7 +77,8 @@ struct mirror_fault {
 	bool spread_writable;		/* neighbours may become writable too */
 	bool present;			/* there is a page, whether it allows the access or not */
 	bool migratable;		/* of a kind that can be in device memory */
-	bool confined;			/* system memory: map no more than the region */
+	bool confined;			/* system memory: map no more than mirror_shown() */
+	bool whole_writable;		/* one entry for all of the block may be writable */
 	struct page *dpage;		/* the device page that was found; NULL: none */
 	pgprot_t prot;			/* of a read-only entry */
 	unsigned long *pfns;
@@ -279,6 +280,30 @@ static bool mirror_decide(struct mirror_fault *f)
 	return f->decision.action == HMMSVM_ACTION_TO_DEVICE;
 }
 
+/* Whether the policy wants the device to see a range where it is. */
+static bool mirror_has_range(const struct mirror_fault *f)
+{
+	return f->decision.action == HMMSVM_ACTION_NONE && f->decision.count;
+}
+
+/* Whether system memory at @addr may get an entry unasked. */
+static bool mirror_shown(const struct mirror_fault *f, unsigned long addr)
+{
+	unsigned int page = (addr & (HMMSVM_BLOCK_SIZE - 1)) >> PAGE_SHIFT;
+
+	if (!f->confined)
+		return true;
+	if (mirror_has_range(f))
+		return page >= f->decision.first && page - f->decision.first < f->decision.count;
+	return !((addr ^ f->addr) & ~(HMMSVM_REGION_PAGES * PAGE_SIZE - 1));
+}
+
+/* Whether entries become writable where the application may write, whatever the fault was. */
+static bool mirror_all_writable(const struct mirror_fault *f)
+{
+	return f->migratable && f->decision.writable && f->spread_writable;
+}
+
 /* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
 static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 {
@@ -297,10 +322,10 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 		dm = hmmsvm_devmem_of(page);
 	if (dm)
 		pfn = page_to_pfn(hmmsvm_devmem_backing(dm, page));
-	else if (f->confined && (addr ^ f->addr) & ~(HMMSVM_REGION_PAGES * PAGE_SIZE - 1))
+	else if (!mirror_shown(f, addr))
 		return 0;
-	write = f->write && (hmm_pfn & HMM_PFN_WRITE) &&
-		(addr == f->addr || f->spread_writable);
+	write = (hmm_pfn & HMM_PFN_WRITE) &&
+		((f->write && (addr == f->addr || f->spread_writable)) || mirror_all_writable(f));
 
 	/* What is neither present nor none is a marker, of no meaning here. */
 	if (pte_present(old)) {
@@ -330,10 +355,11 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 /*
  * The first PFN to show if all of the block can be shown by one entry of the
  * middle level: every page there, contiguous, and all allow the access. 0 if not.
+ * Says whether the entry is to be writable.
  */
 static unsigned long mirror_whole_block(struct mirror_fault *f)
 {
-	bool write = f->write && f->spread_writable;
+	bool write = f->write && f->spread_writable, all_write = true;
 	struct hmmsvm_devmem *dm = NULL;
 	unsigned long first, flags, i;
 	struct page *page;
@@ -344,10 +370,13 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 	first = f->pfns[0] & ~HMM_PFN_FLAGS;
 	if (!IS_ALIGNED(first, HMMSVM_BLOCK_PAGES))
 		return 0;
-	for (i = 0; i < HMMSVM_BLOCK_PAGES; i++)
+	for (i = 0; i < HMMSVM_BLOCK_PAGES; i++) {
 		if ((f->pfns[i] & (flags | HMM_PFN_ERROR)) != flags ||
 		    (f->pfns[i] & ~HMM_PFN_FLAGS) != first + i)
 			return 0;
+		all_write &= !!(f->pfns[i] & HMM_PFN_WRITE);
+	}
+	f->whole_writable = write || (all_write && mirror_all_writable(f));
 	page = pfn_to_page(first);
 	if (f->ctx->devmem)
 		dm = hmmsvm_devmem_of(page);
@@ -355,7 +384,7 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 		/* The core takes the huge zero page for its own wherever it finds it. */
 		if (!folio_test_anon(page_folio(page)) && !READ_ONCE(page_folio(page)->mapping))
 			return 0;
-		return f->confined ? 0 : first;
+		return mirror_shown(f, f->start) && mirror_shown(f, f->end - PAGE_SIZE) ? first : 0;
 	}
 	return page_to_pfn(hmmsvm_devmem_backing(dm, page));
 }
@@ -388,10 +417,10 @@ static int mirror_set_huge(struct mirror_fault *f, unsigned long pfn)
 	else if (WARN_ON_ONCE(pmd_pfn(*f->pmd) != pfn))
 		goto out_ptl;
 	err = 0;
-	if (!set && (!f->write || pmd_write(*f->pmd)))
+	if (!set && (!f->whole_writable || pmd_write(*f->pmd)))
 		goto out_ptl;
 	pmd = pmd_mkyoung(pmd_mkspecial(pmd_mkhuge(pfn_pmd(pfn, f->prot))));
-	if (f->write)
+	if (f->whole_writable)
 		pmd = pmd_mkdirty(pmd_mkwrite_novma(pmd));
 	set_bit(nr, range->blocks);
 	set_bit(nr, range->huge);
@@ -400,7 +429,7 @@ static int mirror_set_huge(struct mirror_fault *f, unsigned long pfn)
 		struct folio *folio = page_folio(pfn_to_page((f->pfns[i] & ~HMM_PFN_FLAGS)));
 
 		/* As for small entries. */
-		if (f->write)
+		if (f->whole_writable)
 			folio_mark_dirty(folio);
 		if (set && !f->dpage)
 			folio_mark_accessed(folio);
@@ -409,7 +438,7 @@ static int mirror_set_huge(struct mirror_fault *f, unsigned long pfn)
 	f->huge += !!set;
 	f->set += set;
 	f->device += f->dpage ? set : 0;
-	f->writable += f->write ? HMMSVM_BLOCK_PAGES : 0;
+	f->writable += f->whole_writable ? HMMSVM_BLOCK_PAGES : 0;
 	f->upgraded += set ? 0 : HMMSVM_BLOCK_PAGES;
 out_ptl:
 	spin_unlock(ptl);
@@ -541,33 +570,34 @@ static vm_fault_t mirror_insert_pending(struct mirror_fault *f, struct mirror_pe
 }
 
 /*
- * Brings in what a sequential access will touch next: anonymous memory only,
- * where a fault has no one else to wait for. Failure is of no consequence.
+ * Brings in what a sequential access will touch next, as far as it would be shown:
+ * anonymous memory only, where a fault has no one else to wait for. Failure is of no
+ * consequence.
  */
-static void mirror_bring_in_ahead(struct hmmsvm_context *ctx, struct hmmsvm_range *range,
-				  unsigned long addr, bool write, unsigned long *pfns)
+static void mirror_bring_in_ahead(struct mirror_fault *f)
 {
+	struct hmmsvm_context *ctx = f->ctx;
 	struct hmm_range hmm = {
-		.notifier = &range->notifier,
-		.hmm_pfns = pfns,
+		.notifier = &f->range->notifier,
+		.hmm_pfns = f->pfns,
 		.dev_private_owner = hmmsvm_devmem_owner(),
-		.default_flags = HMM_PFN_REQ_FAULT | (write ? HMM_PFN_REQ_WRITE : 0),
+		.default_flags = HMM_PFN_REQ_FAULT | (f->write ? HMM_PFN_REQ_WRITE : 0),
 	};
-	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, addr);
-	unsigned long block_end;
+	struct vm_area_struct *vma = vma_lookup(ctx->app_mm, f->addr);
+	unsigned long end = ALIGN_DOWN(f->addr, HMMSVM_BLOCK_SIZE);
 
 	mmap_assert_locked(ctx->app_mm);
-	if (!vma || !vma_is_anonymous(vma) || userfaultfd_armed(vma) || mirror_check(vma, write))
+	if (!vma || !vma_is_anonymous(vma) || userfaultfd_armed(vma) || mirror_check(vma, f->write))
 		return;
 
-	block_end = ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE) + HMMSVM_BLOCK_SIZE;
-	hmm.start = addr;
-	hmm.end = hmmsvm_range_predict(range, addr, ctx->fault_around,
-				       min(vma->vm_end, block_end));
+	end += mirror_has_range(f) ? (f->decision.first + f->decision.count) * PAGE_SIZE :
+				     HMMSVM_BLOCK_SIZE;
+	hmm.start = f->addr;
+	hmm.end = hmmsvm_range_predict(f->range, f->addr, ctx->fault_around, min(vma->vm_end, end));
 	if (hmm.end - hmm.start <= PAGE_SIZE)
 		return;
-	memset(pfns, 0, ((hmm.end - hmm.start) >> PAGE_SHIFT) * sizeof(*pfns));
-	hmm.notifier_seq = mmu_interval_read_begin(&range->notifier);
+	memset(f->pfns, 0, ((hmm.end - hmm.start) >> PAGE_SHIFT) * sizeof(*f->pfns));
+	hmm.notifier_seq = mmu_interval_read_begin(&f->range->notifier);
 	if (!hmm_range_fault(&hmm))
 		hmmsvm_count_add(ctx, pages_populated, ((hmm.end - hmm.start) >> PAGE_SHIFT) - 1);
 }
@@ -740,8 +770,8 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 	}
 	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE)
 		mirror_migrate(f);
-	else if (!f->confined)
-		mirror_bring_in_ahead(ctx, f->range, f->addr, f->write, f->pfns);
+	else if (!f->confined || mirror_has_range(f))
+		mirror_bring_in_ahead(f);
 	ret = mirror_snapshot(f);
 	return ret == VM_FAULT_NOPAGE ? ret : 0;
 }
@@ -816,6 +846,8 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write, pmd_t *pmd)
 	if (pending) {
 		/* The policy was asked before. */
 		f.decided = pending->fault.addr == f.addr;
+		if (f.decided && pending->fault.decision.action == HMMSVM_ACTION_NONE)
+			f.decision = pending->fault.decision;
 		ret = mirror_insert_pending(&f, pending);
 		if (ret)
 			done = &pending->fault;

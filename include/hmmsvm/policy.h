@@ -106,8 +106,8 @@ struct hmmsvm_policy_env {
  * @page: its page
  * @write: whether it was a write
  * @sampled: (device) entries of the block had been withdrawn, in whichever memory
- *	its pages are: this is an access, not a first use. It maps a region of system
- *	memory, or all device memory of the block, again.
+ *	its pages are: this is an access, not a first use. It maps all device memory
+ *	of the block again, and of system memory what the decision says.
  */
 struct hmmsvm_policy_fault {
 	__u32 page;
@@ -127,17 +127,22 @@ enum hmmsvm_policy_action {
 /**
  * struct hmmsvm_policy_decision - what is to be done
  * @action: NONE when the policy is called
- * @first, @count: the pages; a range that leaves the block, or one that does not
+ * @first, @count: the pages. With NONE, after a device fault, those that the device is
+ *	to see where they are, so that it faults on none of them; no count: those of the
+ *	fault's region. A range that leaves the block, or one that does not
  *	contain the page of the fault, is an error of the policy: it is counted and
- *	taken for NONE (device fault) or for that one page (CPU fault)
+ *	taken for NONE without a range (device fault) or for that one page (CPU fault)
+ * @writable: (device fault) what gets an entry with this fault may be written, where the
+ *	application may write, too, even if the fault is a read: there is no second fault
  *
- * Pages of the range that are there already, or that cannot move (file, shared,
+ * Pages of a range that comes over and that are there already, or that cannot move (file, shared,
  * pinned, locked), stay; that is no error.
  */
 struct hmmsvm_policy_decision {
 	enum hmmsvm_policy_action action;
 	__u32 first;
 	__u32 count;
+	bool writable;
 };
 
 /**

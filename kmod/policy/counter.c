@@ -17,11 +17,12 @@
  * Never copies data used once; slow to bring over what is hot (threshold ticks), and
  * pays faults for what stays remote for ever. Knows neither full memory nor ping-pong.
  *
- * Tunables: threshold, tick.
+ * Tunables: threshold, tick, shown (more than a region: fewer faults, and fewer uses that are
+ * seen).
  */
 #include "policy-lib.h"
 
-enum { COUNTER_THRESHOLD, COUNTER_TICK };
+enum { COUNTER_THRESHOLD, COUNTER_TICK, COUNTER_SHOWN };
 
 static const struct hmmsvm_tunable counter_tunables[] = {
 	[COUNTER_THRESHOLD] = {
@@ -33,6 +34,12 @@ static const struct hmmsvm_tunable counter_tunables[] = {
 		.name = "tick",
 		.help = "milliseconds between ticks",
 		.value = 2, .min = 1, .max = 10000,
+	},
+	[COUNTER_SHOWN] = {
+		.name = "shown",
+		.help = "pages that the device sees at once where they are, a power of two",
+		.value = HMMSVM_POLICY_REGION_PAGES, .min = HMMSVM_POLICY_REGION_PAGES,
+		.max = HMMSVM_POLICY_BLOCK_PAGES,
 	},
 };
 
@@ -60,6 +67,9 @@ static void counter_device_fault(struct hmmsvm_policy_env *env, struct hmmsvm_po
 	}
 	policy_field_set(&block->priv[COUNTER_USES], 4, region, uses);
 	block->priv[COUNTER_SEEN] = 1;
+	if (policy_tunable(env, COUNTER_SHOWN) > HMMSVM_POLICY_REGION_PAGES)
+		policy_decide_piece(decision, HMMSVM_ACTION_NONE, fault->page,
+				    policy_power_below((__u32)policy_tunable(env, COUNTER_SHOWN)));
 }
 
 static void counter_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,

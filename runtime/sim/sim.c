@@ -172,18 +172,43 @@ static bool confined(const struct sim *s)
     return s->setup->placement->device_fault != NULL;
 }
 
+/* Whether the policy wants the device to see a range where it is. */
+static bool has_range(const struct hmmsvm_policy_decision *d)
+{
+    return d->action == HMMSVM_ACTION_NONE && d->count;
+}
+
+/* Which system memory may get an entry unasked by a fault on page. */
+static void shown(const struct sim *s, uint32_t page, const struct hmmsvm_policy_decision *d,
+                  uint32_t *first, uint32_t *count)
+{
+    if (!confined(s)) {
+        *first = 0;
+        *count = SIM_BLOCK_PAGES;
+    } else if (has_range(d)) {
+        *first = d->first;
+        *count = d->count;
+    } else {
+        *first = page & ~(SIM_REGION_PAGES - 1);
+        *count = SIM_REGION_PAGES;
+    }
+}
+
 /* Sets the entries that a fault on page sets, as mirror_set(). */
-static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write)
+static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write,
+                        const struct hmmsvm_policy_decision *d)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t around = s->setup->fault_around, first = page & ~(around - 1), count = around, i;
-    uint32_t region = page & ~(SIM_REGION_PAGES - 1);
     bool device = hmmsvm_pages_test(&block->policy.resident, page);
+    uint32_t see, seen;
 
     clip(block, page, &first, &count);
+    shown(s, page, d, &see, &seen);
+    write = write || d->writable;
     if (!block->table && count == SIM_BLOCK_PAGES &&
         (device ? pages_equal(&block->policy.resident, &all_pages) &&
-                  sim_devmem_contiguous(s, b) : block->whole && !confined(s))) {
+                  sim_devmem_contiguous(s, b) : block->whole && seen == SIM_BLOCK_PAGES)) {
         if (!block->huge_entry) {
             s->count->pages_mirrored += SIM_BLOCK_PAGES;
             if (device)
@@ -201,10 +226,8 @@ static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write)
     block->table = true;
     for (i = 0; i < SIM_WORDS; i++) {
         uint64_t resident = block->policy.resident.bits[i];
-        uint64_t system = block->exists.bits[i] & ~resident, set;
+        uint64_t system = block->exists.bits[i] & ~resident & hmmsvm_pages_mask(i, see, seen), set;
 
-        if (confined(s))
-            system &= hmmsvm_pages_mask(i, region, SIM_REGION_PAGES);
         set = (resident | system) & hmmsvm_pages_mask(i, first, count);
         s->count->pages_mirrored += (unsigned)__builtin_popcountll(set & ~block->mapped.bits[i]);
         s->count->pages_mirrored_device +=
@@ -399,7 +422,7 @@ static void app_touch(struct sim_block *block, uint32_t first, uint32_t count, b
 
 /* The application's own fault on behalf of a device that uses the page there. */
 static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, uint32_t page,
-                     bool write)
+                     bool write, const struct hmmsvm_policy_decision *d)
 {
     struct sim_block *block = &s->blocks[b];
     uint64_t number = s->setup->layout->start[b] + page;
@@ -408,7 +431,9 @@ static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, ui
 
     app_touch(block, page, 1, write);
     s->count->app_faults++;
-    if (confined(s))
+    if (has_range(d))
+        count = d->first + d->count - page;
+    else if (confined(s))
         return;
     range = ranges[number >> 18];
     if (!range) {
@@ -460,12 +485,16 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     if (placement->device_fault && (!resident || fault.sampled)) {
         placement->device_fault(&s->env, &block->policy, &fault, &d);
         asked(s, block, &before);
-        if (d.action == HMMSVM_ACTION_TO_DEVICE && !decision_valid(&d, page)) {
-            decision_wrong(s, SIM_BAD_RANGE);
-            d.action = HMMSVM_ACTION_NONE;
-        } else if (d.action != HMMSVM_ACTION_TO_DEVICE && d.action != HMMSVM_ACTION_NONE) {
+        if (d.action != HMMSVM_ACTION_TO_DEVICE && d.action != HMMSVM_ACTION_NONE) {
             decision_wrong(s, SIM_BAD_ACTION);
+            d = (struct hmmsvm_policy_decision){ 0 };
+        } else if ((d.action == HMMSVM_ACTION_TO_DEVICE || d.count) && !decision_valid(&d, page)) {
+            decision_wrong(s, SIM_BAD_RANGE);
+            d = (struct hmmsvm_policy_decision){ 0 };
+        }
+        if (resident && d.action == HMMSVM_ACTION_TO_DEVICE) {
             d.action = HMMSVM_ACTION_NONE;
+            d.count = 0;
         }
     }
     block->policy.device_faults++;
@@ -482,12 +511,12 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
             moved += to_device(s, b, d.first, d.count);
         }
     } else if (!exists) {
-        bring_in(s, ranges, b, page, write);
+        bring_in(s, ranges, b, page, write, &d);
     }
     /* Not where the application's own fault is a part of it. */
     if (moved || exists)
         average(&s->env.device_fault_ns, s->machine->device_fault_ps / SIM_PS);
-    set_entries(s, b, page, write);
+    set_entries(s, b, page, write, &d);
 }
 
 static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)

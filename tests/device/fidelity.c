@@ -261,6 +261,8 @@ int main(void)
     compare(&r, "bounce", bounce, "touch", "lru", NULL, false, 3);
     compare(&r, "bounce", bounce, "counter", "fifo", "tick=10000 threshold=2", false, 0);
     compare(&r, "bounce", bounce, "tree", "lru", "density=25", false, 0);
+    compare(&r, "zeros", zeros, "counter", "fifo", "tick=10000 threshold=4 shown=128", false, 0);
+    compare(&r, "bounce", bounce, "counter", "fifo", "tick=10000 threshold=2 shown=512", false, 3);
     agent_end(&a);
     harness_close(&h);
     return 0;

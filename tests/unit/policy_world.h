@@ -249,11 +249,15 @@ static inline void world_device(struct world *w, uint32_t number)
         block->device_ns = w->env.now_ns;
         if (d.action == HMMSVM_ACTION_TO_DEVICE && world_valid(&d, (int)page))
             world_to_device(w, b, d.first, d.count);
-        else if (d.action != HMMSVM_ACTION_NONE)
+        else if (d.action != HMMSVM_ACTION_NONE || (d.count && !world_valid(&d, (int)page)))
             w->errors++;
         if (!hmmsvm_pages_test(&w->mapped[b], page)) {
-            hmmsvm_pages_set(&w->mapped[b], page & ~(around - 1), around);
-            hmmsvm_pages_clear(&w->withdrawn[b], page & ~(around - 1), around);
+            bool range = d.action == HMMSVM_ACTION_NONE && world_valid(&d, (int)page);
+            uint32_t first = range ? d.first : page & ~(around - 1);
+            uint32_t count = range ? d.count : around;
+
+            hmmsvm_pages_set(&w->mapped[b], first, count);
+            hmmsvm_pages_clear(&w->withdrawn[b], first, count);
         }
     }
     if (!hmmsvm_pages_test(&block->resident, page)) {

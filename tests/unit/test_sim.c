@@ -336,6 +336,51 @@ static void all_behave(void **state)
     }
 }
 
+/* ---- memory that stays where it is --------------------------------------------------------- */
+
+static void shows_half(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                       const struct hmmsvm_policy_fault *fault, struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    d->first = fault->page & ~255u;
+    d->count = 256;
+}
+
+static void shows_half_writable(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                                const struct hmmsvm_policy_fault *fault,
+                                struct hmmsvm_policy_decision *d)
+{
+    shows_half(env, block, fault, d);
+    d->writable = true;
+}
+
+static void ranges_are_shown(void **state)
+{
+    struct hmmsvm_placement half = {.name = "half", .help = "", .tick_tunable = -1,
+                                    .device_fault = shows_half};
+
+    (void)state;
+    replay_text(&r, "cpu w 512 1024\ndevice r 512 1024\ndevice w 512 1024\n");
+    replay_policies(&r, &half, "lru");
+    replay_run(&r);
+    assert_int_equal(COUNT(device_faults), 8);
+    assert_int_equal(COUNT(device_write_faults), 4);
+    assert_int_equal(COUNT(pages_mirrored), 1024);
+    half.device_fault = shows_half_writable;
+    replay_run(&r);
+    assert_int_equal(COUNT(device_faults), 4);
+    assert_int_equal(COUNT(device_write_faults), 0);
+    finish();
+    /* Of memory that nobody has touched the stream of faults brings in so much at the most. */
+    replay_text(&r, "alloc 512 512\ndevice w 512 512\n");
+    replay_policies(&r, &half, "lru");
+    replay_run(&r);
+    assert_int_equal(COUNT(app_faults), COUNT(device_faults));
+    assert_int_equal(COUNT(device_faults), 9 + 1);
+    finish();
+}
+
 /* ---- policies that are wrong --------------------------------------------------------------- */
 
 static void outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -347,6 +392,17 @@ static void outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *b
     d->action = HMMSVM_ACTION_TO_DEVICE;
     d->first = 500;
     d->count = 100;
+}
+
+/* Leaves everything where it is, and shows what lies elsewhere. */
+static void shows_outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                          const struct hmmsvm_policy_fault *fault,
+                          struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    d->first = fault->page ? 0 : 1;
+    d->count = 1;
 }
 
 static void nonsense(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -423,6 +479,7 @@ static void wrong_policies_are_told_apart(void **state)
 #define WRONG(n, f) static const struct hmmsvm_placement n##_policy = { \
         .name = #n, .help = "", .tick_tunable = -1, .device_fault = f }
     WRONG(outside, outside);
+    WRONG(shows_outside, shows_outside);
     WRONG(nonsense, nonsense);
     WRONG(scribbles, scribbles);
     WRONG(hangs, hangs);
@@ -438,6 +495,7 @@ static void wrong_policies_are_told_apart(void **state)
         enum sim_fault fault;
     } wrong[] = {
         {&outside_policy, NULL, SIM_BAD_RANGE},
+        {&shows_outside_policy, NULL, SIM_BAD_RANGE},
         {&nonsense_policy, NULL, SIM_BAD_ACTION},
         {&scribbles_policy, NULL, SIM_WROTE},
         {&untunable, NULL, SIM_BAD_TUNABLES},
@@ -488,6 +546,7 @@ int main(void)
         cmocka_unit_test(withdrawn_entries_fault),
         cmocka_unit_test(ticks_move),
         cmocka_unit_test(all_behave),
+        cmocka_unit_test(ranges_are_shown),
         cmocka_unit_test(wrong_policies_are_told_apart),
     };
 
