@@ -59,10 +59,16 @@ struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long 
 
 /* ---- calling the policy; all under dm->lock ----------------------------------- */
 
-/* A running average that forgets slowly. */
-static void block_average(u64 *average, u64 value)
+/* The costs that are observed: bits of costs_seen. */
+enum { BLOCK_COST_DEVICE_FAULT = BIT(0), BLOCK_COST_CPU_FAULT = BIT(1), BLOCK_COST_COPY = BIT(2) };
+
+/* A running average that forgets slowly; of the first value that there is, that one. */
+static void block_average(struct hmmsvm_context *ctx, u64 *average, unsigned int cost, u64 value)
 {
-	*average = max_t(u64, 1, (*average * 15 + value) / 16);
+	if (ctx->costs_seen & cost)
+		value = (*average * 15 + value) / 16;
+	ctx->costs_seen |= cost;
+	*average = max_t(u64, 1, value);
 }
 
 static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
@@ -76,6 +82,8 @@ static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hm
 		block->policy_generation = ctx->policy_generation;
 	}
 	env->now_ns = ktime_get_ns();
+	env->running_ns = (ctx->stalls ? ctx->stall_ns : env->now_ns) - ctx->started_ns -
+			  ctx->stalled_ns;
 	env->total_pages = (u64)dm->nr_chunks * HMMSVM_BLOCK_PAGES;
 	env->free_pages = (u64)dm->free_regions * HMMSVM_REGION_PAGES;
 	env->tunables = ctx->tunables;
@@ -84,6 +92,30 @@ static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hm
 	env->random ^= env->random >> 7;
 	env->random ^= env->random << 17;
 	return env;
+}
+
+/*
+ * A fault, or a move or withdrawal of entries, begins on behalf of @ctx: until all of them
+ * have ended, time is not running_ns.
+ */
+void hmmsvm_block_stall(struct hmmsvm_context *ctx)
+{
+	if (!ctx->devmem)
+		return;
+	spin_lock(&ctx->devmem->lock);
+	if (!ctx->stalls++)
+		ctx->stall_ns = ktime_get_ns();
+	spin_unlock(&ctx->devmem->lock);
+}
+
+void hmmsvm_block_go_on(struct hmmsvm_context *ctx)
+{
+	if (!ctx->devmem)
+		return;
+	spin_lock(&ctx->devmem->lock);
+	if (!--ctx->stalls)
+		ctx->stalled_ns += ktime_get_ns() - ctx->stall_ns;
+	spin_unlock(&ctx->devmem->lock);
 }
 
 /* Whether a decision about a fault on @page makes sense. */
@@ -104,18 +136,19 @@ static bool block_answer_valid(const struct hmmsvm_policy_decision *d, unsigned 
 }
 
 /*
- * The device touched @addr of @block; @dpage is the device page it found there,
- * or NULL if it found something else or nothing. Says what to do, and returns
+ * The device touched @addr of @block, where there is a page if it is @present; @dpage is the
+ * device page it found there, or NULL if it found something else or nothing. Says what to do, and returns
  * whether entries of the block had been withdrawn.
  */
 bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			       unsigned long addr, bool write, struct page *dpage,
+			       unsigned long addr, bool write, bool present, struct page *dpage,
 			       struct hmmsvm_policy_decision *decision)
 {
 	unsigned int advice = hmmsvm_advice_at(ctx, addr);
 	struct hmmsvm_policy_fault fault = {
 		.page = (addr - block->policy.start) >> PAGE_SHIFT,
 		.write = write,
+		.absent = !present,
 	};
 	struct hmmsvm_devmem *dm = ctx->devmem;
 	struct hmmsvm_policy_env *env;
@@ -224,9 +257,12 @@ unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chun
 
 /* ---- bookkeeping ------------------------------------------------------------------ */
 
-/* @pages of @block were brought to device memory since @begin. */
+/*
+ * @pages of @block were brought to device memory since @begin, of which @zeroed did not have
+ * to be copied.
+ */
 void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			   unsigned long pages, u64 begin)
+			   unsigned long pages, unsigned long zeroed, u64 begin)
 {
 	u64 now = ktime_get_ns();
 
@@ -235,7 +271,9 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 	spin_lock(&ctx->devmem->lock);
 	block->policy.migrations++;
 	block->policy.migrated_ns = now;
-	block_average(&ctx->policy_env.copy_page_ns, (now - begin) / pages);
+	if (zeroed <= pages / 2)
+		block_average(ctx, &ctx->policy_env.copy_page_ns, BLOCK_COST_COPY,
+			      (now - begin) / pages);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -243,7 +281,7 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took)
 {
 	spin_lock(&ctx->devmem->lock);
-	block_average(&ctx->policy_env.device_fault_ns, took);
+	block_average(ctx, &ctx->policy_env.device_fault_ns, BLOCK_COST_DEVICE_FAULT, took);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -256,7 +294,8 @@ void hmmsvm_block_came_back(struct hmmsvm_context *ctx, unsigned long pages, u64
 		return;
 	spin_lock(&ctx->devmem->lock);
 	copy = pages * ctx->policy_env.copy_page_ns;
-	block_average(&ctx->policy_env.cpu_fault_ns, took > copy ? took - copy : 1);
+	block_average(ctx, &ctx->policy_env.cpu_fault_ns, BLOCK_COST_CPU_FAULT,
+		      took > copy ? took - copy : 1);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -532,14 +571,18 @@ static void block_tick(struct work_struct *work)
 		case HMMSVM_ACTION_NONE:
 			break;
 		case HMMSVM_ACTION_WITHDRAW:
+			hmmsvm_block_stall(ctx);
 			tick_withdraw(ctx, block);
+			hmmsvm_block_go_on(ctx);
 			actions++;
 			break;
 		default:
+			hmmsvm_block_stall(ctx);
 			if (block_decision_valid(&d, d.first))
 				tick_migrate(ctx, block, &d);
 			else
 				hmmsvm_count(ctx, policy_errors);
+			hmmsvm_block_go_on(ctx);
 			actions++;
 		}
 		if (actions == BLOCK_TICK_ACTIONS || ++blocks == BLOCK_TICK_BLOCKS) {
@@ -570,6 +613,7 @@ void hmmsvm_blocks_init(struct hmmsvm_context *ctx)
 /* The context has its application and its device memory. */
 void hmmsvm_blocks_start(struct hmmsvm_context *ctx)
 {
+	ctx->started_ns = ktime_get_ns();
 	WRITE_ONCE(ctx->ticking, true);
 	policy_restart_tick(ctx);
 }

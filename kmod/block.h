@@ -35,14 +35,16 @@ void hmmsvm_blocks_free(struct hmmsvm_context *ctx);
 struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long addr);
 
 bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			       unsigned long addr, bool write, struct page *dpage,
+			       unsigned long addr, bool write, bool present, struct page *dpage,
 			       struct hmmsvm_policy_decision *decision);
+void hmmsvm_block_stall(struct hmmsvm_context *ctx);
+void hmmsvm_block_go_on(struct hmmsvm_context *ctx);
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			    unsigned long addr, bool write, unsigned long *start,
 			    unsigned long *end);
 unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			   unsigned long pages, u64 begin);
+			   unsigned long pages, unsigned long zeroed, u64 begin);
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took);
 void hmmsvm_block_came_back(struct hmmsvm_context *ctx, unsigned long pages, u64 begin);
 unsigned int hmmsvm_block_resident(struct hmmsvm_context *ctx, struct hmmsvm_block *block,

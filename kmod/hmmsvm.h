@@ -160,6 +160,10 @@ struct hmmsvm_context {
 	const struct hmmsvm_placement *placement;
 	const struct hmmsvm_eviction *eviction;
 	struct hmmsvm_policy_env policy_env;
+	unsigned int costs_seen;	/* of policy_env, which have been observed; a bit each */
+	unsigned int stalls;		/* faults and moves that are under way */
+	u64 started_ns, stall_ns;	/* when it began, and the first of these did */
+	u64 stalled_ns;			/* how long there was one, in all */
 	__s64 tunables[HMMSVM_POLICY_TUNABLES];
 	unsigned int policy_generation;
 	struct delayed_work tick;

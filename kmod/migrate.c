@@ -460,7 +460,7 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 			      struct migrate_work *work, unsigned int first, unsigned int npages,
 			      struct hmmsvm_moved *moved)
 {
-	unsigned long zeroed = 0, refaults = 0, huge = 0;
+	unsigned long refaults = 0, huge = 0;
 	unsigned int i, nr;
 
 	for (i = 0; i < npages; i += nr) {
@@ -472,11 +472,11 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 		moved->pages += nr;
 		huge += is_huge;
 		if (!migrate_pfn_to_page(work->src[i]))
-			zeroed += nr;
+			moved->zeroed += nr;
 		refaults += hmmsvm_block_forget_evicted(ctx, block, first + i, nr);
 	}
 	hmmsvm_count_add(ctx, pages_to_device, moved->pages);
-	hmmsvm_count_add(ctx, pages_zeroed, zeroed);
+	hmmsvm_count_add(ctx, pages_zeroed, moved->zeroed);
 	hmmsvm_count_add(ctx, refaults, refaults);
 	hmmsvm_count_add(ctx, huge_to_device, huge);
 	hmmsvm_count_add(ctx, failed_no_memory, moved->no_memory);
@@ -542,7 +542,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	hmmsvm_count_add(ctx, failed_busy,
 			 count - min(count, this.pages + this.there + this.no_memory));
 	hmmsvm_devmem_unreserve(ctx, block);
-	hmmsvm_block_migrated(ctx, block, this.pages, copying);
+	hmmsvm_block_migrated(ctx, block, this.pages, this.zeroed, copying);
 	mutex_unlock(&block->migrate_mutex);
 
 	if (this.pages) {
@@ -735,6 +735,8 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	int err;
 
 	ctx = hmmsvm_devmem_user(dm, vmf->page, &block);
+	if (ctx)
+		hmmsvm_block_stall(ctx);
 	if (hmmsvm_fault_is_huge(vmf)) {
 		start = ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE);
 		end = start + HMMSVM_BLOCK_SIZE;
@@ -777,6 +779,7 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 		hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
 		hmmsvm_block_came_back(ctx, home.pages, begin);
+		hmmsvm_block_go_on(ctx);
 		hmmsvm_event(ctx, HMMSVM_EVENT_CPU_FAULT,
 			     (vmf->flags & FAULT_FLAG_WRITE ? HMMSVM_EVENT_WRITE : 0) |
 			     (home.huge ? HMMSVM_EVENT_HUGE : 0), start, home.pages, begin);

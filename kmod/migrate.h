@@ -10,6 +10,7 @@
 /* What became of a range. */
 struct hmmsvm_moved {
 	unsigned long pages;		/* moved */
+	unsigned long zeroed;		/* of those: nobody had used them */
 	unsigned long there;		/* were there already */
 	unsigned long no_memory;	/* stayed: no room */
 	unsigned long stayed;		/* (to system) still in device memory */

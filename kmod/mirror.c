@@ -275,8 +275,8 @@ static bool mirror_decide(struct mirror_fault *f)
 	f->block = hmmsvm_block_get(ctx, f->addr);
 	if (!f->block)
 		return false;
-	f->sampled = hmmsvm_block_device_fault(ctx, f->block, f->addr, f->write, f->dpage,
-					       &f->decision);
+	f->sampled = hmmsvm_block_device_fault(ctx, f->block, f->addr, f->write, f->present,
+					       f->dpage, &f->decision);
 	return f->decision.action == HMMSVM_ACTION_TO_DEVICE;
 }
 
@@ -842,6 +842,7 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write, pmd_t *pmd)
 		goto failed;
 	}
 
+	hmmsvm_block_stall(ctx);
 	pending = mirror_pending_take(ctx);
 	if (pending) {
 		/* The policy was asked before. */
@@ -900,6 +901,7 @@ out:
 	}
 	mirror_pending_free(pending);
 	kfree(f.pfns);
+	hmmsvm_block_go_on(ctx);
 	mmput_async(ctx->app_mm);
 failed:
 	if (ret & VM_FAULT_ERROR) {

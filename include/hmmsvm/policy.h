@@ -86,6 +86,10 @@ struct hmmsvm_policy_block {
  * @device_fault_ns, @cpu_fault_ns: what a fault costs without copying, a
  *	running average of what was observed; never 0
  * @copy_page_ns: what bringing one page over costs, in either direction, likewise
+ * @running_ns: how much of the time so far no fault was being handled, no page moved and
+ *	nothing was withdrawn on behalf of this context: time in which the device went on,
+ *	or was idle. What it has paid for the use of system memory is in there, and so it is
+ *	never more than that.
  * @random: a number that differs in each call; the same sequence for the same seed
  * @priv: the policy's own, for the context
  */
@@ -97,6 +101,7 @@ struct hmmsvm_policy_env {
 	__u64 device_fault_ns;
 	__u64 cpu_fault_ns;
 	__u64 copy_page_ns;
+	__u64 running_ns;
 	__u64 random;
 	__u64 priv[32];
 };
@@ -108,11 +113,15 @@ struct hmmsvm_policy_env {
  * @sampled: (device) entries of the block had been withdrawn, in whichever memory
  *	its pages are: this is an access, not a first use. It maps all device memory
  *	of the block again, and of system memory what the decision says.
+ * @absent: (device) there is no page: nobody has touched that memory yet, or it is swapped
+ *	out. In device memory it begins as zeros, without a copy; where it is the device
+ *	faults for each page that the application does not have.
  */
 struct hmmsvm_policy_fault {
 	__u32 page;
 	bool write;
 	bool sampled;
+	bool absent;
 };
 
 enum hmmsvm_policy_action {

@@ -73,6 +73,7 @@ static void spend(struct sim *s, uint64_t ps)
 {
     s->now_ps += ps;
     s->memory_ps += ps;
+    s->stalled_ps += ps;
 }
 
 static uint64_t now_ns(const struct sim *s)
@@ -80,10 +81,11 @@ static uint64_t now_ns(const struct sim *s)
     return s->now_ps / SIM_PS;
 }
 
-/* A running average that forgets slowly. */
-static void average(__u64 *value, uint64_t sample)
+/* A running average that forgets slowly; of the first sample that there is, that one. */
+static void average(__u64 *value, bool *observed, uint64_t sample)
 {
-    *value = (*value * 15 + sample) / 16;
+    *value = *observed ? (*value * 15 + sample) / 16 : sample;
+    *observed = true;
     if (!*value)
         *value = 1;
 }
@@ -95,6 +97,7 @@ static void env_update(struct sim *s)
     struct hmmsvm_policy_env *env = &s->env;
 
     env->now_ns = now_ns(s);
+    env->running_ns = (s->now_ps - s->stalled_ps) / SIM_PS - SIM_START_NS;
     env->total_pages = (uint64_t)s->dm.count * SIM_BLOCK_PAGES;
     env->free_pages = (uint64_t)s->dm.free_regions * SIM_REGION_PAGES;
     env->random ^= env->random << 13;
@@ -382,7 +385,8 @@ static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t co
     s->count->refaults += refaults;
     block->policy.migrations++;
     block->policy.migrated_ns = now_ns(s);
-    average(&s->env.copy_page_ns, (now_ns(s) - begin) / pages);
+    if (zeroed <= pages / 2)
+        average(&s->env.copy_page_ns, &s->observed.copy_page, (now_ns(s) - begin) / pages);
     return pages;
 }
 
@@ -477,6 +481,7 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     s->count->device_write_faults += write;
     spend(s, s->machine->device_fault_ps);
     fault.sampled = block->withdrawn;
+    fault.absent = !hmmsvm_pages_test(&block->exists, page);
     block->withdrawn = false;
     s->count->sampled_faults += fault.sampled;
     if (resident)
@@ -515,7 +520,8 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     }
     /* Not where the application's own fault is a part of it. */
     if (moved || exists)
-        average(&s->env.device_fault_ns, s->machine->device_fault_ps / SIM_PS);
+        average(&s->env.device_fault_ns, &s->observed.device_fault,
+                s->machine->device_fault_ps / SIM_PS);
     set_entries(s, b, page, write, &d);
 }
 
@@ -555,7 +561,7 @@ static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)
     n = to_system(s, b, d.first, d.count, REASON_CPU);
     took = now_ns(s) - begin;
     copy = n * s->env.copy_page_ns;
-    average(&s->env.cpu_fault_ns, took > copy ? took - copy : 1);
+    average(&s->env.cpu_fault_ns, &s->observed.cpu_fault, took > copy ? took - copy : 1);
 }
 
 /* ---- ticks --------------------------------------------------------------------------------- */
@@ -674,6 +680,7 @@ static void use(struct sim *s, const struct sim_block *block, uint32_t word, uin
     s->count->lines_local += local;
     s->count->lines_remote += remote;
     spend(s, local * s->machine->local_line_ps + remote * s->machine->remote_line_ps);
+    s->stalled_ps -= local * s->machine->local_line_ps + remote * s->machine->remote_line_ps;
     tick_if_due(s);
 }
 

@@ -60,8 +60,12 @@ struct sim {
     struct sim_block *blocks;
     struct sim_devmem dm;
     struct hmmsvm_policy_env env;
+    struct {
+        bool device_fault, cpu_fault, copy_page;
+    } observed;                     /* costs of which there has been a sample */
     int64_t tunables[HMMSVM_POLICY_TUNABLES];
     uint64_t now_ps, memory_ps;
+    uint64_t stalled_ps;            /* of the time: faults, copies, withdrawals */
     uint64_t next_tick_ps;          /* UINT64_MAX: never */
     uint32_t tick_next;             /* block to go on with */
 };

@@ -41,7 +41,7 @@ struct world {
     struct hmmsvm_policy_chunk chunks[WORLD_BLOCKS];
     int chunk_of[WORLD_BLOCKS], block_of[WORLD_BLOCKS];
     uint64_t eviction_priv[4];
-    uint64_t sequence, next_tick, seed;
+    uint64_t sequence, next_tick, seed, stalled_ns;
     uint64_t device_faults, sampled_faults, cpu_faults, copies, remote, evictions, errors;
 };
 
@@ -97,14 +97,22 @@ static inline struct hmmsvm_policy_env *world_env(struct world *w, int block)
     if (w->chunk_of[block] >= 0)
         free += WORLD_PAGES - w->chunks[w->chunk_of[block]].used;
     w->env.free_pages = free;
+    w->env.running_ns = w->env.now_ns - w->stalled_ns;
     w->env.random = world_random(&w->seed);
     return &w->env;
+}
+
+/* Time in which nothing else happens. */
+static inline void world_stall(struct world *w, uint64_t ns)
+{
+    w->env.now_ns += ns;
+    w->stalled_ns += ns;
 }
 
 static inline void world_copy(struct world *w, uint32_t pages)
 {
     w->copies += pages;
-    w->env.now_ns += pages * w->costs.copy_page_ns;
+    world_stall(w, pages * w->costs.copy_page_ns);
 }
 
 static inline void world_free_chunk(struct world *w, int chunk)
@@ -240,7 +248,7 @@ static inline void world_device(struct world *w, uint32_t number)
 
         w->device_faults++;
         w->sampled_faults += fault.sampled;
-        w->env.now_ns += w->costs.device_fault_ns;
+        world_stall(w, w->costs.device_fault_ns);
         if (hmmsvm_pages_test(&block->resident, page))
             world_touch(w, w->chunk_of[b]);
         if (w->placement->device_fault)
@@ -279,7 +287,7 @@ static inline void world_cpu(struct world *w, uint32_t number)
     if (!hmmsvm_pages_test(&block->resident, page))
         return;
     w->cpu_faults++;
-    w->env.now_ns += w->costs.cpu_fault_ns;
+    world_stall(w, w->costs.cpu_fault_ns);
     if (w->placement->cpu_fault) {
         d.action = HMMSVM_ACTION_NONE;
         w->placement->cpu_fault(world_env(w, b), block, &fault, &d);
