@@ -136,9 +136,9 @@ static bool block_answer_valid(const struct hmmsvm_policy_decision *d, unsigned 
 }
 
 /*
- * The device touched @addr of @block, where there is a page if it is @present; @dpage is the
- * device page it found there, or NULL if it found something else or nothing. Says what to do, and returns
- * whether entries of the block had been withdrawn.
+ * The device touched @addr of @block, where there is a page if it is @present; @dpage
+ * is the device page it found there, or NULL if it found something else or nothing.
+ * Says what to do, and returns whether entries of the block had been withdrawn.
  */
 bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			       unsigned long addr, bool write, bool present, struct page *dpage,

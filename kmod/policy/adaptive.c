@@ -1,120 +1,121 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * adaptive - rent or buy: cost against benefit, from what was observed
+ * adaptive - rent or buy, where the rent is time
  *
- * Each access to a page in system memory costs rent (`remote_ns`); bringing pages
- * over is a purchase (fault, copy, the copy back, the eviction of something else).
- * The decision is that of the ski rental problem (Karlin et al., Competitive Snoopy
- * Caching, Algorithmica 1988): buy when the rent paid has reached the price, which
- * costs at most twice what knowing the future would. The idea to have no threshold
- * but cost and benefit is that of ARMS (adaptive tiering, 2025).
+ * Each use of a page in system memory costs the device rent; bringing pages over is a
+ * purchase (fault, copy, and perhaps the way back). The decision is that of the ski
+ * rental problem (Karlin et al., Competitive Snoopy Caching, Algorithmica 1988): buy when
+ * the rent paid has reached the price. What a use costs nobody measures, and how often
+ * pages are used is seen by nobody once they have entries. But all rent together is in the
+ * time that passes outside of faults (running_ns); so the purchases of all blocks together
+ * are kept below that time, and what comes over is what is seen in use. The idea to have no
+ * threshold but cost and benefit is that of ARMS (adaptive tiering, 2025).
  *
- * Kept for every block, in nanoseconds: the rent paid since it last left (debt), and,
- * since it came, what its stay has cost (charge) and saved (credit). When a stay
- * ends (the CPU takes pages back, or eviction) they are compared:
+ * A block that the device faults on is shown to it where it is, all of it and writable: one
+ * fault, where a region at a time would be 32. It comes over as a whole, but for regions
+ * that the CPU has taken back,
  *
- *  - A block that has never lost comes over at the first fault: nothing is known
- *    against it. A stay that did not pay doubles the price of the next (backoff),
- *    one that did halves it again: ping-pong ends in remote use, and a hot block
- *    that was unlucky comes back once its rent is high enough.
- *  - The average of credit to charge of all stays is the context's yield. While
- *    memory is full nothing comes over unseen unless stays have paid on the whole
- *    (yield of 1 or more): a scan over more than device memory goes remote
- *    and leaves what is resident alone. Then rent counts only as far as it is
- *    more than what an average resident block saves in that time, so that
- *    equals do not displace each other.
+ *  - at once, if nobody has touched the page: there is nothing to copy, and used where it
+ *    is it would cost a fault a page;
+ *  - at once, if it goes on where a block ended that was used for as long as it takes to copy
+ *    one: a stream that reads much of what it goes through. The block where that was
+ *    found out follows;
+ *  - when it is seen in use and there is time to spend (`pace`; less in the beginning, which
+ *    many programs do not outlive). Ticks withdraw the entries of some blocks, as many as
+ *    may be bought; the fault that follows buys.
  *
- * How much comes: the largest of three. Density prefetch as in tree.c; sequential
- * streams, eight of them a context, double what they take (64 KiB ... 2 MiB, as
- * Linux readahead does) until it is a whole block a fault; and, while there is room and
- * nothing is known against the block, as much as copies in the time of a fault, or up to
- * twice that: if it is used it saves one, and if not it has cost no more than two. The CPU's way back
- * grows in the same manner, by streams alone. A promotion on a tick takes the piece
- * that the sample saw in use.
+ * While memory is full nothing is evicted for what comes: a cyclic scan of more than device
+ * memory would throw out what it needs next. What does not fit is used where it is. But
+ * resident blocks, chosen at random, are watched then, in a race with one that is not: entries
+ * of both are withdrawn, and one that has not been used while the other ran two laps, from
+ * one use to the next, goes home. What is seen in use takes its place. These samples may cost
+ * a 20th of the time; twice as many blocks are watched after each that went, and half as
+ * many after each that was in use.
  *
- * How the rent of entries that do not fault is known: by sampling. Each tick withdraws
- * the entries of a few blocks, as many as `overhead` percent of the time pay for (and
- * none while earlier ones have cost more, as entries may fault long after the sample);
- * what faults until the block's next tick is an access seen, 16 of them in the region
- * after the one seen last. If the first comes so soon that accesses at that rate
- * would be more than those seen, that counts: a page that is used all the time faults
- * only once. What a sample says is taken to hold since the one before (at most 64
- * times its length).
+ * What the CPU takes back it may want again. Its first fault in a block takes a region home,
+ * or what a stream of faults has grown to (64 KiB ... 2 MiB); the second all of the block. The
+ * rest of a block that lost just one region comes again at once, the first time. Otherwise
+ * the block costs 16 times the price of the round trip, then 256 times, and half of what
+ * was saved is gone: ping-pong and false sharing end in remote use.
  *
- * Trade-offs: what is learned costs samples; bursts shorter than a tick, in memory
- * that does not fault, are seen by chance; remote_ns is an estimate that nobody
- * measures. The first stay of every block is a gamble.
+ * Trade-offs: compute counts as rent, so that a kernel that computes a lot gets its memory
+ * over sooner than it pays. Random access to what is worth its copy pays rent for a while
+ * first, which costs up to twice what knowing it would. What host and device share in use is
+ * seen by faults only. Of each block all or nothing is bought.
  *
- * Tunables: tick in milliseconds, remote_ns, overhead in percent (0: no samples,
- * and no promotion but by faults), density as in tree.c.
+ * Tunables: pace in percent of the time outside of faults (0: no purchases but at once), tick in
+ * milliseconds.
  */
 #include "policy-lib.h"
 
-enum { ADAPTIVE_REMOTE, ADAPTIVE_OVERHEAD, ADAPTIVE_DENSITY, ADAPTIVE_TICK };
+enum { ADAPTIVE_PACE, ADAPTIVE_TICK };
 
 static const struct hmmsvm_tunable adaptive_tunables[] = {
-	[ADAPTIVE_REMOTE] = {
-		.name = "remote_ns",
-		.help = "nanoseconds that the use of a page in system memory costs the device more",
-		.value = 500, .min = 1, .max = 1000000,
-	},
-	[ADAPTIVE_OVERHEAD] = {
-		.name = "overhead",
-		.help = "percent of the time that sampling may cost",
-		.value = 2, .min = 0, .max = 50,
-	},
-	[ADAPTIVE_DENSITY] = {
-		.name = "density",
-		.help = "percent of a subtree that must be populated before all of it comes over",
-		.value = 51, .min = 1, .max = 100,
+	[ADAPTIVE_PACE] = {
+		.name = "pace",
+		.help = "percent of the time outside of faults that bringing memory over may cost",
+		.value = 100, .min = 0, .max = 10000,
 	},
 	[ADAPTIVE_TICK] = {
 		.name = "tick",
 		.help = "milliseconds between ticks",
-		.value = 10, .min = 1, .max = 10000,
+		.value = 1, .min = 1, .max = 10000,
 	},
 };
 
-#define ADAPTIVE_LEVEL_MAX	24u	/* doublings of the price */
-#define ADAPTIVE_STREAMS	8u
+#define ADAPTIVE_STREAMS	5u
 #define ADAPTIVE_CPU_STREAMS	2u
-#define ADAPTIVE_ONE		256u	/* fixed point: a yield of 1 */
-#define ADAPTIVE_EXTRAPOLATE	64u	/* lengths of a sample that it may speak for */
-#define ADAPTIVE_NS_MAX		(1ull << 56)	/* accounts stop here, far from overflow */
+#define ADAPTIVE_LEVEL_MAX	2u
+#define ADAPTIVE_LEVEL_SHIFT	4u	/* each level doubles the price so often */
+#define ADAPTIVE_WARM		100u	/* prices of a block until the full pace */
+#define ADAPTIVE_SAVED		32u	/* prices of a block that may be saved up */
+#define ADAPTIVE_SAMPLES_SHARE	20u	/* the part of the time that watching may cost */
+#define ADAPTIVE_LAPS		2u	/* of the racer, without a use of the block */
+#define ADAPTIVE_WINDOW_MAX	64u	/* blocks that are watched at the same time */
 
 /* A block's priv. */
 enum {
-	ADAPTIVE_DEBT,		/* rent paid since it last left */
-	ADAPTIVE_CHARGE,	/* what its stay has cost */
-	ADAPTIVE_CREDIT,	/* what its stay has saved */
-	ADAPTIVE_STATE,		/* see below */
-	ADAPTIVE_SEEN,		/* what this sample saw, see below */
-	ADAPTIVE_FIRST,		/* how long after the withdrawal the first came; 0: none */
-	ADAPTIVE_GAP,		/* average of that over the samples; 0: none yet */
-	ADAPTIVE_KNOWN,		/* until when the accounts are complete */
+	ADAPTIVE_STATE,		/* 8 bits each, see below */
+	ADAPTIVE_SHARED,	/* a bit for each region that the CPU took back */
 };
 
-/*
- * Fields of ADAPTIVE_STATE. 8 bits each: the backoff; whether the block is sampled: 1,
- * or 2 + the region seen last; whether the CPU has taken pages back since some came;
- * the last round of ticks. Then, 32 bits: how many pages came.
- */
-enum { ADAPTIVE_LEVEL, ADAPTIVE_SAMPLING, ADAPTIVE_LEFT, ADAPTIVE_IN_ROUND };
+/* Fields of ADAPTIVE_STATE. */
+enum {
+	ADAPTIVE_KNOWN,		/* the device has used it */
+	ADAPTIVE_REMOTE,	/* and does so where it is */
+	ADAPTIVE_SAMPLE,	/* why it is withdrawn, see below */
+	ADAPTIVE_LAP,		/* the racer's when it was withdrawn */
+	ADAPTIVE_LOST,		/* CPU faults since it came over */
+	ADAPTIVE_LEVEL,		/* how dear it is */
+	ADAPTIVE_IN_ROUND,	/* the last round of ticks */
+};
 
-/* Fields of ADAPTIVE_SEEN: a bit for each region in the first 32 bits, then 16 each. */
-enum { ADAPTIVE_REGIONS = 0, ADAPTIVE_ACCESSES = 2, ADAPTIVE_FAULTS = 3 };
+/* Values of ADAPTIVE_SAMPLE. */
+enum { ADAPTIVE_NO_SAMPLE, ADAPTIVE_WATCHED, ADAPTIVE_WANTED, ADAPTIVE_PROMISED };
 
 /* The context's priv. */
 enum {
-	ADAPTIVE_STREAM = 0,
+	ADAPTIVE_STREAM = 0,	/* 2 words each, see adaptive_stream() */
 	ADAPTIVE_CPU_STREAM = ADAPTIVE_STREAM + 2 * ADAPTIVE_STREAMS,
-	ADAPTIVE_ROUND = ADAPTIVE_CPU_STREAM + 2 * ADAPTIVE_CPU_STREAMS,
-	ADAPTIVE_BLOCKS,	/* in that round of ticks */
-	ADAPTIVE_BLOCKS_LAST,	/* in the one before */
-	ADAPTIVE_SAVED,		/* what a resident block saves in a tick, average */
-	ADAPTIVE_YIELD,		/* credit to charge, average, plus 1; 0: none yet */
-	ADAPTIVE_SAMPLE_COST,	/* what a sample costs while it lasts, average */
-	ADAPTIVE_SPENT,		/* what faults on withdrawn entries cost beyond the budget */
+	ADAPTIVE_RUN = ADAPTIVE_CPU_STREAM + 2 * ADAPTIVE_CPU_STREAMS, /* running_ns, last seen */
+	ADAPTIVE_RAN,		/* time since the start; half of it each time the CPU took some back */
+	ADAPTIVE_BUDGET,	/* ns to spend on purchases */
+	ADAPTIVE_SAMPLES,	/* and on watching */
+	ADAPTIVE_COPIED,	/* whether anything has come over that was not empty */
+	ADAPTIVE_PROVEN,	/* 32 bits each: numbers of blocks that streams have proven */
+	ADAPTIVE_ROUND,
+	ADAPTIVE_REMOTES,	/* blocks used where they are, in this round of ticks */
+	ADAPTIVE_REMOTES_LAST,	/* and in the one before */
+	ADAPTIVE_LOCALS,	/* resident blocks, likewise */
+	ADAPTIVE_LOCALS_LAST,
+	ADAPTIVE_OPEN,		/* of those are being watched */
+	ADAPTIVE_OPEN_LAST,
+	ADAPTIVE_WINDOW,	/* how many may be */
+	ADAPTIVE_RACER,		/* start of the block that they race with, plus 1 once it
+				 * was used; 0: none
+				 */
+	ADAPTIVE_LAPS_RUN,	/* from one use of it to the next */
+	ADAPTIVE_PLACES,	/* free places of blocks that went home */
 };
 
 static __u64 adaptive_state(const struct hmmsvm_policy_block *block, __u32 field)
@@ -127,145 +128,159 @@ static void adaptive_state_set(struct hmmsvm_policy_block *block, __u32 field, _
 	policy_field_set(&block->priv[ADAPTIVE_STATE], 8, field, value);
 }
 
-static __u64 adaptive_pages(const struct hmmsvm_policy_block *block)
+/* The lower 32 bits of the block's number, which is 0 for none. */
+static __u32 adaptive_number(const struct hmmsvm_policy_block *block)
 {
-	return policy_field(&block->priv[ADAPTIVE_STATE], 32, 1);
+	return (__u32)(block->start / HMMSVM_POLICY_PAGE_SIZE / HMMSVM_POLICY_BLOCK_PAGES);
 }
 
-static void adaptive_pages_set(struct hmmsvm_policy_block *block, __u64 pages)
+/* What it costs to bring @pages over. */
+static __u64 adaptive_cost(const struct hmmsvm_policy_env *env, __u32 pages)
 {
-	policy_field_set(&block->priv[ADAPTIVE_STATE], 32, 1,
-			 policy_min(pages, HMMSVM_POLICY_BLOCK_PAGES));
+	return env->device_fault_ns + pages * env->copy_page_ns;
 }
 
-static void adaptive_add(struct hmmsvm_policy_block *block, __u32 account, __u64 ns)
+/* The same of the block, with what it will probably cost besides. */
+static __u64 adaptive_price(const struct hmmsvm_policy_env *env,
+			    const struct hmmsvm_policy_block *block, __u32 pages)
 {
-	block->priv[account] = policy_min(block->priv[account] + ns, ADAPTIVE_NS_MAX);
+	__u64 level = adaptive_state(block, ADAPTIVE_LEVEL), price = adaptive_cost(env, pages);
+
+	if (level)
+		price += env->cpu_fault_ns + pages * env->copy_page_ns;
+	return price << level * ADAPTIVE_LEVEL_SHIFT;
 }
 
-static __u64 adaptive_tick_ns(const struct hmmsvm_policy_env *env)
-{
-	return policy_tunable(env, ADAPTIVE_TICK) * POLICY_NS_PER_MS;
-}
-
-/* Credits a resident block with what an average one would have saved since it is known. */
-static void adaptive_assume(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
-{
-	__u64 ticks = policy_since(env, block->priv[ADAPTIVE_KNOWN]) / adaptive_tick_ns(env);
-
-	if (ticks && adaptive_pages(block))
-		adaptive_add(block, ADAPTIVE_CREDIT,
-			     policy_min(ticks, 1u << 20) * env->priv[ADAPTIVE_SAVED]);
-	block->priv[ADAPTIVE_KNOWN] = env->now_ns;
-}
-
-/* A stay, or a part of it, is over: did it pay? */
-static void adaptive_settle(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
-{
-	__u64 charge = block->priv[ADAPTIVE_CHARGE], credit;
-	__u64 level = adaptive_state(block, ADAPTIVE_LEVEL);
-	__u64 yield = env->priv[ADAPTIVE_YIELD] ? env->priv[ADAPTIVE_YIELD] - 1 : ADAPTIVE_ONE;
-
-	adaptive_assume(env, block);
-	credit = block->priv[ADAPTIVE_CREDIT];
-	if (charge) {
-		env->priv[ADAPTIVE_YIELD] = 1 +
-			policy_average(yield, policy_min(credit * ADAPTIVE_ONE / charge,
-							 4 * ADAPTIVE_ONE), 3);
-		if (credit < charge)
-			level = policy_min(level + 1, ADAPTIVE_LEVEL_MAX);
-		else if (level)
-			level--;
-	}
-	adaptive_state_set(block, ADAPTIVE_LEVEL, level);
-	block->priv[ADAPTIVE_CHARGE] = 0;
-	block->priv[ADAPTIVE_CREDIT] = 0;
-	block->priv[ADAPTIVE_DEBT] = 0;
-}
-
-static bool adaptive_full(const struct hmmsvm_policy_env *env, __u32 pages)
+static bool adaptive_full(const struct hmmsvm_policy_env *env, __u64 pages)
 {
 	return env->free_pages < pages;
 }
 
-/* What it costs to bring @pages over, and probably back. */
-static __u64 adaptive_price(const struct hmmsvm_policy_env *env,
-			    const struct hmmsvm_policy_block *block, __u32 pages)
+static void adaptive_spend(struct hmmsvm_policy_env *env, __u32 account, __u64 ns)
 {
-	__u64 copy = pages * env->copy_page_ns, price = copy;
-
-	if (adaptive_full(env, pages))
-		price += copy;
-	if (block->cpu_faults)
-		price += copy + env->cpu_fault_ns;
-	return price;
+	env->priv[account] -= policy_min(env->priv[account], ns);
 }
 
-/* Whether to bring @pages over now. */
-static bool adaptive_worth(const struct hmmsvm_policy_env *env,
-			   const struct hmmsvm_policy_block *block, __u32 pages)
+/* Time has passed: so much more may be spent. */
+static void adaptive_earn(struct hmmsvm_policy_env *env)
 {
-	__u64 level = adaptive_state(block, ADAPTIVE_LEVEL);
-	bool yields = !env->priv[ADAPTIVE_YIELD] || env->priv[ADAPTIVE_YIELD] > ADAPTIVE_ONE;
+	__u64 cost = adaptive_cost(env, HMMSVM_POLICY_BLOCK_PAGES), most = cost * ADAPTIVE_SAVED;
+	__u64 ran = env->running_ns - policy_min(env->running_ns, env->priv[ADAPTIVE_RUN]);
+	__u64 warm = cost * ADAPTIVE_WARM;
 
-	if (!level && (yields || !adaptive_full(env, pages)))
-		return true;
-	return block->priv[ADAPTIVE_DEBT] >= adaptive_price(env, block, pages) << level;
-}
-
-/* @pages come over, of which @used are known to be wanted. */
-static void adaptive_bought(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
-			    __u32 pages, __u32 used)
-{
-	adaptive_assume(env, block);
-	adaptive_add(block, ADAPTIVE_CHARGE, env->device_fault_ns + pages * env->copy_page_ns);
-	adaptive_add(block, ADAPTIVE_CREDIT, used * policy_tunable(env, ADAPTIVE_REMOTE));
-	adaptive_pages_set(block, adaptive_pages(block) + pages);
-	block->priv[ADAPTIVE_DEBT] = 0;
-}
-
-/* Notes an access seen in a sample: one page, or a region if it goes on from the last. */
-static void adaptive_see(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
-			 __u32 page)
-{
-	__u64 *seen = &block->priv[ADAPTIVE_SEEN];
-	__u64 regions = policy_field(seen, 32, ADAPTIVE_REGIONS);
-	__u64 accesses = policy_field(seen, 16, ADAPTIVE_ACCESSES);
-	__u64 faults = policy_field(seen, 16, ADAPTIVE_FAULTS);
-	__u64 last = adaptive_state(block, ADAPTIVE_SAMPLING);
-	__u32 region = page / HMMSVM_POLICY_REGION_PAGES;
-
-	if (!faults)
-		block->priv[ADAPTIVE_FIRST] =
-			policy_max(policy_since(env, block->withdrawn_ns), 1);
-	accesses += last >= 2 && last - 1 == region ? HMMSVM_POLICY_REGION_PAGES : 1;
-	policy_field_set(seen, 32, ADAPTIVE_REGIONS, regions | 1ull << region);
-	policy_field_set(seen, 16, ADAPTIVE_ACCESSES, policy_min(accesses, 0xffff));
-	policy_field_set(seen, 16, ADAPTIVE_FAULTS, policy_min(faults + 1, 0xffff));
-	adaptive_state_set(block, ADAPTIVE_SAMPLING, 2 + region);
-}
-
-/* How many pages of the piece are not in device memory. */
-static __u32 adaptive_missing(const struct hmmsvm_policy_block *block, __u32 first, __u32 count)
-{
-	return count - hmmsvm_pages_count(&block->resident, first, count);
+	/* However long nobody asked: more could not be saved, and nothing overflows. */
+	ran = policy_min(ran, most);
+	env->priv[ADAPTIVE_RUN] = env->running_ns;
+	env->priv[ADAPTIVE_SAMPLES] = policy_min(env->priv[ADAPTIVE_SAMPLES] +
+						 ran / ADAPTIVE_SAMPLES_SHARE, most);
+	env->priv[ADAPTIVE_RAN] = policy_min(env->priv[ADAPTIVE_RAN] + ran, warm);
+	ran = ran * (env->priv[ADAPTIVE_RAN] * 256 / warm) / 256;
+	ran = ran * policy_tunable(env, ADAPTIVE_PACE) / 100;
+	env->priv[ADAPTIVE_BUDGET] = policy_min(env->priv[ADAPTIVE_BUDGET] + ran, most);
 }
 
 /*
- * How large a piece copies in the time of a fault, rounded up to a power of two: a region or
- * more, if there is room.
+ * The device uses the block for the first time, at @page. Whether that goes on where a
+ * stream was whose last block was in use for as long as it takes to copy one, or is
+ * known to be such a stream. A stream's words: twice the number of the block it would go
+ * on with, plus 1 if it is; and running_ns when it came to the one before.
  */
-static __u32 adaptive_affordable(const struct hmmsvm_policy_env *env,
-				 const struct hmmsvm_policy_block *block)
+static bool adaptive_stream(struct hmmsvm_policy_env *env, const struct hmmsvm_policy_block *block,
+			    __u32 page)
 {
-	__u64 pages = policy_min(env->device_fault_ns / env->copy_page_ns,
-				 HMMSVM_POLICY_BLOCK_PAGES);
-	__u32 piece = policy_power_below((__u32)pages);
+	__u64 number = adaptive_number(block), *words = &env->priv[ADAPTIVE_STREAM];
+	__u64 enough = HMMSVM_POLICY_BLOCK_PAGES * env->copy_page_ns * 3 / 4;
+	bool good = false;
+	__u32 i;
 
-	if (adaptive_state(block, ADAPTIVE_LEVEL) || block->cpu_faults ||
-	    adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES))
-		return HMMSVM_POLICY_REGION_PAGES;
-	return (__u32)policy_max(piece < pages ? 2 * piece : piece, HMMSVM_POLICY_REGION_PAGES);
+	for (i = 0; i < ADAPTIVE_STREAMS; i++)
+		if (words[2 * i] / 2 == number && page < HMMSVM_POLICY_REGION_PAGES)
+			break;
+	if (i < ADAPTIVE_STREAMS) {
+		good = words[2 * i] % 2;
+		if (!good && env->running_ns - words[2 * i + 1] >= enough) {
+			good = true;
+			env->priv[ADAPTIVE_PROVEN] = env->priv[ADAPTIVE_PROVEN] << 32 |
+						     (__u32)(number - 1);
+		}
+	} else {
+		i = ADAPTIVE_STREAMS - 1;
+	}
+	for (; i; i--) {
+		words[2 * i] = words[2 * i - 2];
+		words[2 * i + 1] = words[2 * i - 1];
+	}
+	words[0] = 2 * (number + 1) + good;
+	words[1] = env->running_ns;
+	return good;
+}
+
+/* Whether a stream has proven the block; not any more then. */
+static bool adaptive_proven(struct hmmsvm_policy_env *env, const struct hmmsvm_policy_block *block)
+{
+	__u32 i;
+
+	for (i = 0; i < 2; i++) {
+		if (policy_field(&env->priv[ADAPTIVE_PROVEN], 32, i) != adaptive_number(block))
+			continue;
+		policy_field_set(&env->priv[ADAPTIVE_PROVEN], 32, i, 0);
+		return true;
+	}
+	return false;
+}
+
+/* Whether the CPU took the region of @page back. */
+static bool adaptive_shared(const struct hmmsvm_policy_block *block, __u32 page)
+{
+	return block->priv[ADAPTIVE_SHARED] >> page / HMMSVM_POLICY_REGION_PAGES & 1;
+}
+
+/* The regions around @page that the CPU took back, if it took that one, or that it did not. */
+static void adaptive_run(const struct hmmsvm_policy_block *block, __u32 page, __u32 *first,
+			 __u32 *count)
+{
+	const __u32 size = HMMSVM_POLICY_REGION_PAGES;
+	__u32 begin = page & ~(size - 1), end = begin + size;
+	bool shared = adaptive_shared(block, page);
+
+	while (begin && adaptive_shared(block, begin - size) == shared)
+		begin -= size;
+	while (end < HMMSVM_POLICY_BLOCK_PAGES && adaptive_shared(block, end) == shared)
+		end += size;
+	*first = begin;
+	*count = end - begin;
+}
+
+static bool adaptive_races(const struct hmmsvm_policy_env *env,
+			   const struct hmmsvm_policy_block *block)
+{
+	return (env->priv[ADAPTIVE_RACER] & ~1ull) == block->start;
+}
+
+/* Whether to bring @pages of the block over now, around the page of the fault. */
+static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			  const struct hmmsvm_policy_fault *fault, __u64 sample, bool rest,
+			  __u32 pages)
+{
+	__u64 price = adaptive_price(env, block, pages);
+	bool known = adaptive_state(block, ADAPTIVE_KNOWN), stream = false;
+
+	if (!known)
+		stream = adaptive_stream(env, block, fault->page);
+	adaptive_state_set(block, ADAPTIVE_KNOWN, 1);
+	if (adaptive_full(env, pages))
+		return false;
+	/* The first copy of all says what copies cost. */
+	if (fault->absent || stream || rest || (!known && !env->priv[ADAPTIVE_COPIED]))
+		return true;
+	if (sample == ADAPTIVE_PROMISED) {
+		env->priv[ADAPTIVE_PLACES] -= !!env->priv[ADAPTIVE_PLACES];
+	} else if (!sample || env->priv[ADAPTIVE_BUDGET] < price) {
+		adaptive_spend(env, ADAPTIVE_BUDGET, sample ? env->device_fault_ns : 0);
+		return false;
+	}
+	adaptive_spend(env, ADAPTIVE_BUDGET, price);
+	return true;
 }
 
 static void adaptive_device_fault(struct hmmsvm_policy_env *env,
@@ -273,49 +288,41 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 				  const struct hmmsvm_policy_fault *fault,
 				  struct hmmsvm_policy_decision *decision)
 {
-	__u32 region = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1);
-	__u32 slot, stream, tree, first, count, pages, used;
+	__u64 sample = adaptive_state(block, ADAPTIVE_SAMPLE);
+	__u32 first, count, pages;
+	bool again;
 
-	if (!block->priv[ADAPTIVE_KNOWN])
-		block->priv[ADAPTIVE_KNOWN] = env->now_ns;
-	if (fault->sampled)
-		env->priv[ADAPTIVE_SPENT] = policy_min(env->priv[ADAPTIVE_SPENT] +
-						       env->device_fault_ns, ADAPTIVE_NS_MAX);
-	if (adaptive_state(block, ADAPTIVE_SAMPLING))
-		adaptive_see(env, block, fault->page);
-	if (hmmsvm_pages_test(&block->resident, fault->page))
+	adaptive_earn(env);
+	adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_NO_SAMPLE);
+	decision->writable = true;
+	policy_decide_block(decision, HMMSVM_ACTION_NONE);
+	if (hmmsvm_pages_test(&block->resident, fault->page)) {
+		if (sample)
+			env->priv[ADAPTIVE_WINDOW] /= 2;
 		return;
-	if (adaptive_state(block, ADAPTIVE_LEFT)) {
-		adaptive_settle(env, block);
-		adaptive_pages_set(block, policy_resident(block));
-		adaptive_state_set(block, ADAPTIVE_LEFT, 0);
+	}
+	if (sample && adaptive_races(env, block)) {
+		env->priv[ADAPTIVE_LAPS_RUN] += env->priv[ADAPTIVE_RACER] & 1;
+		env->priv[ADAPTIVE_RACER] |= 1;
 	}
 
-	stream = policy_stream_pages(&env->priv[ADAPTIVE_STREAM], ADAPTIVE_STREAMS, block->start,
-				     region, &slot);
-	tree = policy_tree_pages(&block->resident, fault->page,
-				 policy_tunable(env, ADAPTIVE_DENSITY), 0);
-	tree = (__u32)policy_max(tree, adaptive_affordable(env, block));
-	first = fault->page & ~(tree - 1);
-	count = tree;
-	if (stream &&
-	    adaptive_missing(block, region, stream) >= adaptive_missing(block, first, count)) {
-		first = region;
-		count = stream;
-	}
-	policy_stream_note(&env->priv[ADAPTIVE_STREAM], slot, block->start, first, count,
-			   stream ? 2 * (__u32)env->priv[ADAPTIVE_STREAM + 2 * slot + 1] : 0);
-
-	pages = adaptive_missing(block, first, count);
-	used = stream ? policy_min(pages, stream) : 1;
-	if (!fault->sampled)
-		adaptive_add(block, ADAPTIVE_DEBT,
-			     policy_min(used, HMMSVM_POLICY_REGION_PAGES) *
-			     policy_tunable(env, ADAPTIVE_REMOTE));
-	if (!adaptive_worth(env, block, pages))
+	adaptive_run(block, fault->page, &first, &count);
+	pages = count - hmmsvm_pages_count(&block->resident, first, count);
+	/* The CPU took one piece of it, once: that stays, and the rest comes again. */
+	again = adaptive_state(block, ADAPTIVE_LOST) == 1 &&
+		adaptive_state(block, ADAPTIVE_LEVEL) == 1;
+	if (adaptive_buys(env, block, fault, sample, again && !adaptive_shared(block, fault->page),
+			  pages)) {
+		env->priv[ADAPTIVE_COPIED] |= !fault->absent;
+		adaptive_state_set(block, ADAPTIVE_REMOTE, 0);
+		if (!again)
+			adaptive_state_set(block, ADAPTIVE_LOST, 0);
+		policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
 		return;
-	adaptive_bought(env, block, pages, used);
-	policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
+	}
+	adaptive_state_set(block, ADAPTIVE_REMOTE, 1);
+	if (again)
+		policy_decide(decision, HMMSVM_ACTION_NONE, first, count);
 }
 
 static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -323,138 +330,143 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 			       struct hmmsvm_policy_decision *decision)
 {
 	__u64 *streams = &env->priv[ADAPTIVE_CPU_STREAM];
-	__u32 region = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1);
+	__u64 lost = policy_min(adaptive_state(block, ADAPTIVE_LOST) + 1, 255);
+	__u32 first = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1), i;
 	__u32 slot, stream, count;
 
-	stream = policy_stream_pages(streams, ADAPTIVE_CPU_STREAMS, block->start, region, &slot);
+	adaptive_earn(env);
+	stream = policy_stream_pages(streams, ADAPTIVE_CPU_STREAMS, block->start, first, &slot);
 	count = stream ? stream : HMMSVM_POLICY_REGION_PAGES;
-	policy_stream_note(streams, slot, block->start, region, count,
-			   stream ? 2 * (__u32)streams[2 * slot + 1] : 0);
-	adaptive_add(block, ADAPTIVE_CHARGE,
-		     env->cpu_fault_ns + env->copy_page_ns *
-		     hmmsvm_pages_count(&block->resident, region, count));
-	adaptive_state_set(block, ADAPTIVE_LEFT, 1);
-	policy_decide(decision, HMMSVM_ACTION_TO_SYSTEM, region, count);
-}
-
-static void adaptive_evicted(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
-{
-	adaptive_add(block, ADAPTIVE_CHARGE,
-		     adaptive_pages(block) * env->copy_page_ns);
-	adaptive_settle(env, block);
-	adaptive_pages_set(block, 0);
-	adaptive_state_set(block, ADAPTIVE_LEFT, 0);
-	block->priv[ADAPTIVE_KNOWN] = env->now_ns;
-}
-
-/* What a sample costs: as long as none is known, a fault for each region. */
-static __u64 adaptive_sample_cost(const struct hmmsvm_policy_env *env)
-{
-	return env->priv[ADAPTIVE_SAMPLE_COST] ? env->priv[ADAPTIVE_SAMPLE_COST] :
-	       POLICY_REGIONS * env->device_fault_ns;
-}
-
-/*
- * Takes the sample of the block in: rent or savings since the one before. Whether
- * anything was seen; if so, where.
- */
-static bool adaptive_sampled(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
-			     __u32 *first, __u32 *count)
-{
-	__u64 length = policy_max(policy_since(env, block->withdrawn_ns), 1);
-	__u64 since = policy_max(policy_since(env, block->priv[ADAPTIVE_KNOWN]), length);
-	__u64 accesses = policy_field(&block->priv[ADAPTIVE_SEEN], 16, ADAPTIVE_ACCESSES);
-	__u64 faults = policy_field(&block->priv[ADAPTIVE_SEEN], 16, ADAPTIVE_FAULTS);
-	__u32 regions = (__u32)policy_field(&block->priv[ADAPTIVE_SEEN], 32, ADAPTIVE_REGIONS);
-	__u64 gap = accesses ? block->priv[ADAPTIVE_FIRST] : length;
-	__u64 tick = adaptive_tick_ns(env), ns, usual;
-
-	env->priv[ADAPTIVE_SAMPLE_COST] = policy_average(adaptive_sample_cost(env),
-							 faults * env->device_fault_ns, 3);
-	block->priv[ADAPTIVE_GAP] = block->priv[ADAPTIVE_GAP] ?
-		policy_max(policy_average(block->priv[ADAPTIVE_GAP], gap, 1), 1) : gap;
-	if (accesses)
-		accesses = policy_max(accesses, length / block->priv[ADAPTIVE_GAP]);
-	ns = accesses * policy_tunable(env, ADAPTIVE_REMOTE);
-	since = policy_min(since, length * ADAPTIVE_EXTRAPOLATE);
-
-	if (policy_resident(block)) {
-		env->priv[ADAPTIVE_SAVED] = policy_average(env->priv[ADAPTIVE_SAVED],
-							   ns * tick / length, 3);
-		adaptive_add(block, ADAPTIVE_CREDIT, ns * since / length);
+	adaptive_state_set(block, ADAPTIVE_LOST, lost);
+	if (lost == 1) {
+		env->priv[ADAPTIVE_RAN] /= 2;
+		env->priv[ADAPTIVE_BUDGET] /= 2;
+		adaptive_state_set(block, ADAPTIVE_LEVEL,
+				   policy_min(adaptive_state(block, ADAPTIVE_LEVEL) + 1,
+					      ADAPTIVE_LEVEL_MAX));
 	} else {
-		usual = adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES) ?
-			env->priv[ADAPTIVE_SAVED] * since / tick : 0;
-		ns = block->priv[ADAPTIVE_DEBT] + ns * since / length;
-		block->priv[ADAPTIVE_DEBT] = policy_min(ns > usual ? ns - usual : 0,
-							ADAPTIVE_NS_MAX);
+		first = 0;
+		count = HMMSVM_POLICY_BLOCK_PAGES;
 	}
-	block->priv[ADAPTIVE_KNOWN] = env->now_ns;
-	block->priv[ADAPTIVE_SEEN] = 0;
-	block->priv[ADAPTIVE_FIRST] = 0;
-	adaptive_state_set(block, ADAPTIVE_SAMPLING, 0);
-	if (!regions)
-		return false;
-	policy_mask_piece(regions, first, count);
-	return true;
+	policy_stream_note(streams, slot, block->start, first, count,
+			   stream ? 2 * (__u32)streams[2 * slot + 1] : 0);
+	for (i = first; i < first + count; i += HMMSVM_POLICY_REGION_PAGES)
+		block->priv[ADAPTIVE_SHARED] |= 1ull << i / HMMSVM_POLICY_REGION_PAGES;
+	policy_decide(decision, HMMSVM_ACTION_TO_SYSTEM, first, count);
 }
 
-/* What samples may cost in a round of ticks. */
-static __u64 adaptive_budget(const struct hmmsvm_policy_env *env)
+/* Takes the block's entries away, as @why says. */
+static void adaptive_withdraw(struct hmmsvm_policy_block *block, __u64 why,
+			      struct hmmsvm_policy_decision *decision)
 {
-	return adaptive_tick_ns(env) * policy_tunable(env, ADAPTIVE_OVERHEAD) / 100;
+	adaptive_state_set(block, ADAPTIVE_SAMPLE, why);
+	policy_decide_block(decision, HMMSVM_ACTION_WITHDRAW);
 }
 
-/* Whether to sample a block now: as many a round as may be paid for, debts first. */
-static bool adaptive_sample(const struct hmmsvm_policy_env *env)
+/* Memory is full, and the block does not fit: whether it is to be the one to race with. */
+static void adaptive_race_with(struct hmmsvm_policy_env *env,
+			       const struct hmmsvm_policy_block *block)
 {
-	__u64 cost = policy_max(adaptive_sample_cost(env), 1);
-	__u64 blocks = env->priv[ADAPTIVE_BLOCKS_LAST];
-	__u64 budget = adaptive_budget(env);
+	bool waits = adaptive_state(block, ADAPTIVE_SAMPLE);
 
-	/* In the first round nobody knows how many share the budget. */
-	if (!blocks || env->priv[ADAPTIVE_SPENT] > budget)
-		return false;
-	return env->random % 1024 < budget * 1024 / (cost * blocks);
+	/* It may have been used for the last time. */
+	if (adaptive_races(env, block) && waits && env->random % 8 == 0)
+		env->priv[ADAPTIVE_RACER] = 0;
+	else if (!env->priv[ADAPTIVE_RACER] && !waits && !adaptive_state(block, ADAPTIVE_LEVEL))
+		env->priv[ADAPTIVE_RACER] = block->start;
+}
+
+/* Memory is full: which resident block is not used while one that does not fit is? */
+static void adaptive_race(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			  bool remote, struct hmmsvm_policy_decision *decision)
+{
+	__u64 laps = env->priv[ADAPTIVE_LAPS_RUN] - adaptive_state(block, ADAPTIVE_LAP);
+	__u64 window = policy_max(env->priv[ADAPTIVE_WINDOW], 1), open;
+
+	if (remote)
+		adaptive_race_with(env, block);
+	if (!remote && adaptive_state(block, ADAPTIVE_SAMPLE) == ADAPTIVE_WATCHED) {
+		env->priv[ADAPTIVE_OPEN]++;
+		if ((laps & 0xff) < ADAPTIVE_LAPS ||
+		    env->priv[ADAPTIVE_PLACES] >= env->priv[ADAPTIVE_REMOTES_LAST])
+			return;
+		env->priv[ADAPTIVE_SAMPLES] += env->device_fault_ns;
+		env->priv[ADAPTIVE_WINDOW] = policy_min(2 * window, ADAPTIVE_WINDOW_MAX);
+		env->priv[ADAPTIVE_PLACES]++;
+		adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_NO_SAMPLE);
+		policy_decide_block(decision, HMMSVM_ACTION_TO_SYSTEM);
+		return;
+	}
+	open = env->priv[ADAPTIVE_OPEN] + env->priv[ADAPTIVE_OPEN_LAST];
+	if (adaptive_state(block, ADAPTIVE_SAMPLE) || !env->priv[ADAPTIVE_REMOTES_LAST] ||
+	    env->priv[ADAPTIVE_SAMPLES] < env->device_fault_ns)
+		return;
+	if (remote ? !adaptive_races(env, block) || !open :
+	    open >= window || env->random % 1024 * env->priv[ADAPTIVE_LOCALS_LAST] >= 1024 * window)
+		return;
+	env->priv[ADAPTIVE_OPEN] += !remote;
+	adaptive_spend(env, ADAPTIVE_SAMPLES, env->device_fault_ns);
+	adaptive_state_set(block, ADAPTIVE_LAP, env->priv[ADAPTIVE_LAPS_RUN] & 0xff);
+	adaptive_withdraw(block, ADAPTIVE_WATCHED, decision);
+}
+
+/* There is room: whether to bring a block over when it is used next. */
+static void adaptive_promote(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			     struct hmmsvm_policy_decision *decision)
+{
+	__u64 price = adaptive_price(env, block, HMMSVM_POLICY_BLOCK_PAGES);
+	__u64 others = policy_max(env->priv[ADAPTIVE_REMOTES_LAST], 1);
+	__u64 chance = env->random % 1024 * others;
+
+	if (adaptive_state(block, ADAPTIVE_SAMPLE))
+		return;
+	if (!adaptive_state(block, ADAPTIVE_LEVEL) && chance < 1024 * env->priv[ADAPTIVE_PLACES])
+		adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);
+	else if (chance < 1024 * (env->priv[ADAPTIVE_BUDGET] / price))
+		adaptive_withdraw(block, ADAPTIVE_WANTED, decision);
 }
 
 static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			  struct hmmsvm_policy_decision *decision)
 {
-	__u32 first, count, pages;
+	bool remote = adaptive_state(block, ADAPTIVE_REMOTE);
+	bool local = !remote && policy_resident(block);
+	__u64 places;
 
+	adaptive_earn(env);
 	if (policy_round(&env->priv[ADAPTIVE_ROUND], adaptive_state(block, ADAPTIVE_IN_ROUND))) {
-		env->priv[ADAPTIVE_BLOCKS_LAST] = env->priv[ADAPTIVE_BLOCKS];
-		env->priv[ADAPTIVE_BLOCKS] = 0;
-		env->priv[ADAPTIVE_SPENT] -= policy_min(env->priv[ADAPTIVE_SPENT],
-							adaptive_budget(env));
+		env->priv[ADAPTIVE_REMOTES_LAST] = env->priv[ADAPTIVE_REMOTES];
+		env->priv[ADAPTIVE_LOCALS_LAST] = env->priv[ADAPTIVE_LOCALS];
+		env->priv[ADAPTIVE_OPEN_LAST] = env->priv[ADAPTIVE_OPEN];
+		env->priv[ADAPTIVE_REMOTES] = 0;
+		env->priv[ADAPTIVE_LOCALS] = 0;
+		env->priv[ADAPTIVE_OPEN] = 0;
 	}
-	env->priv[ADAPTIVE_BLOCKS]++;
 	adaptive_state_set(block, ADAPTIVE_IN_ROUND, env->priv[ADAPTIVE_ROUND]);
-
-	if (adaptive_state(block, ADAPTIVE_SAMPLING) &&
-	    adaptive_sampled(env, block, &first, &count)) {
-		pages = adaptive_missing(block, first, count);
-		if (pages && adaptive_worth(env, block, pages)) {
-			adaptive_bought(env, block, pages, 0);
-			policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
-			return;
-		}
-	}
-	if (!adaptive_state(block, ADAPTIVE_SAMPLING) && adaptive_sample(env)) {
-		adaptive_state_set(block, ADAPTIVE_SAMPLING, 1);
-		policy_decide_block(decision, HMMSVM_ACTION_WITHDRAW);
+	env->priv[ADAPTIVE_REMOTES] += remote;
+	env->priv[ADAPTIVE_LOCALS] += local;
+	/* Somebody else may have taken places; those that are left are spoken for. */
+	places = policy_min(env->priv[ADAPTIVE_PLACES],
+			    env->free_pages / HMMSVM_POLICY_BLOCK_PAGES);
+	env->priv[ADAPTIVE_PLACES] = places;
+	if (remote && !adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES)) {
+		if (adaptive_proven(env, block) && !adaptive_state(block, ADAPTIVE_LEVEL))
+			adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);
+		else
+			adaptive_promote(env, block, decision);
+	} else if ((remote || local) &&
+		   adaptive_full(env, (places + 1) * HMMSVM_POLICY_BLOCK_PAGES)) {
+		adaptive_race(env, block, remote, decision);
 	}
 }
 
 const struct hmmsvm_placement hmmsvm_placement_adaptive = {
 	.name = "adaptive",
-	.help = "cost against benefit from what was observed; the default",
+	.help = "cost against benefit, the cost being time; the default",
 	.tunables = adaptive_tunables,
 	.nr_tunables = POLICY_ARRAY_SIZE(adaptive_tunables),
 	.tick_tunable = ADAPTIVE_TICK,
 	.device_fault = adaptive_device_fault,
 	.cpu_fault = adaptive_cpu_fault,
 	.tick = adaptive_tick,
-	.evicted = adaptive_evicted,
 };

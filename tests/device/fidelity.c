@@ -263,6 +263,8 @@ int main(void)
     compare(&r, "bounce", bounce, "tree", "lru", "density=25", false, 0);
     compare(&r, "zeros", zeros, "counter", "fifo", "tick=10000 threshold=4 shown=128", false, 0);
     compare(&r, "bounce", bounce, "counter", "fifo", "tick=10000 threshold=2 shown=512", false, 3);
+    /* Of what time decides nothing is left of it then. */
+    compare(&r, "fresh", fresh, "adaptive", "lru", "pace=0 tick=10000", false, 13);
     agent_end(&a);
     harness_close(&h);
     return 0;
