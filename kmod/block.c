@@ -84,8 +84,7 @@ static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hm
 	env->now_ns = ktime_get_ns();
 	env->running_ns = (ctx->stalls ? ctx->stall_ns : env->now_ns) - ctx->started_ns -
 			  ctx->stalled_ns;
-	env->total_pages = (u64)dm->nr_chunks * HMMSVM_BLOCK_PAGES;
-	env->free_pages = (u64)dm->free_regions * HMMSVM_REGION_PAGES;
+	hmmsvm_share_see(ctx, &env->total_pages, &env->free_pages);
 	env->tunables = ctx->tunables;
 	/* xorshift64 */
 	env->random ^= env->random << 13;
@@ -221,9 +220,21 @@ void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *blo
 	*end = max(*end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
 }
 
-/* The pages of @chunk are about to be evicted. Returns the address of the first block. */
-unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+/* A chunk with pages of @ctx is emptied for @by. Under dm->lock. */
+static void block_count_eviction(struct hmmsvm_context *ctx, struct hmmsvm_context *by,
+				 enum hmmsvm_scope scope)
 {
+	hmmsvm_count(ctx, evictions);
+	if (ctx != by)
+		hmmsvm_count(ctx, evictions_by_others);
+	if (scope != HMMSVM_SCOPE_DEVICE)
+		hmmsvm_count(ctx, evictions_limit);
+}
+
+/* Pages are about to be evicted for @by. Returns the address of the first block. */
+unsigned long hmmsvm_block_evicting(struct hmmsvm_context *by, const struct hmmsvm_victim *victim)
+{
+	struct hmmsvm_devmem *dm = by->devmem;
 	struct hmmsvm_context *last_ctx = NULL;
 	struct hmmsvm_block *last = NULL;
 	unsigned long address = 0;
@@ -231,14 +242,15 @@ unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chun
 
 	spin_lock(&dm->lock);
 	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
-		struct hmmsvm_region *region = &chunk->regions[i];
+		struct hmmsvm_region *region = &victim->chunk->regions[i];
 		struct hmmsvm_block *block = region->block;
 		struct hmmsvm_policy_env *env;
 
-		if (!region->ctx || !region->used)
+		if (!region->ctx || !region->used ||
+		    !hmmsvm_pages_test(&victim->pages, i * HMMSVM_REGION_PAGES))
 			continue;
 		if (region->ctx != last_ctx)
-			hmmsvm_count(region->ctx, evictions);
+			block_count_eviction(region->ctx, by, victim->scope);
 		last_ctx = region->ctx;
 		if (!block || block == last)
 			continue;

@@ -9,9 +9,8 @@
 
 #include "hmmsvm.h"
 
-struct hmmsvm_chunk;
-struct hmmsvm_devmem;
 struct hmmsvm_region;
+struct hmmsvm_victim;
 
 /*
  * 2 MiB of the application's addresses that the device has used.
@@ -42,7 +41,7 @@ void hmmsvm_block_go_on(struct hmmsvm_context *ctx);
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			    unsigned long addr, bool write, unsigned long *start,
 			    unsigned long *end);
-unsigned long hmmsvm_block_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
+unsigned long hmmsvm_block_evicting(struct hmmsvm_context *by, const struct hmmsvm_victim *victim);
 void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			   unsigned long pages, unsigned long zeroed, u64 begin);
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took);

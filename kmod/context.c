@@ -99,6 +99,7 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	ctx->inode = inode;
 	refcount_set(&ctx->refs, 1);
 	INIT_LIST_HEAD(&ctx->node);
+	hmmsvm_share_init(ctx);
 	xa_init(&ctx->ranges);
 	mutex_init(&ctx->bind_mutex);
 	mutex_init(&ctx->range_mutex);
@@ -231,6 +232,7 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 	ctx->va_end = DEFAULT_MAP_WINDOW & PAGE_MASK;
 	ctx->fault_around = around;
 	ctx->devmem = hmmsvm_devmem_at(how->memory);
+	hmmsvm_share_bind(ctx);
 
 	/*
 	 * The first interval notifier of an mm takes its mmap_lock, for writing

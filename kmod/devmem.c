@@ -151,6 +151,16 @@ static void chunk_show(struct hmmsvm_chunk *chunk)
 	chunk->policy->used = chunk->evicting || chunk->reserved ? 0 : chunk->used;
 }
 
+/* The region is charged to @ctx, NULL: to nobody, from now on. */
+static void region_charge(struct hmmsvm_region *region, struct hmmsvm_context *ctx)
+{
+	if (region->ctx)
+		hmmsvm_share_uncharge(region->ctx);
+	region->ctx = ctx;
+	if (ctx)
+		hmmsvm_share_charge(ctx);
+}
+
 /* Takes the region back into the pool if nothing uses or reserves it. */
 static void region_release(struct hmmsvm_devmem *dm, struct hmmsvm_region *region)
 {
@@ -162,7 +172,7 @@ static void region_release(struct hmmsvm_devmem *dm, struct hmmsvm_region *regio
 	if (region->block)
 		region->block->regions[region->number] = NULL;
 	region->block = NULL;
-	region->ctx = NULL;
+	region_charge(region, NULL);
 	chunk->taken &= ~BIT(region_slot(dm, region));
 	dm->free_regions++;
 	chunk_update_list(dm, chunk);
@@ -212,9 +222,12 @@ static struct hmmsvm_region *region_take(struct hmmsvm_devmem *dm, struct hmmsvm
 		chunk->policy->allocated = ++dm->sequence;
 		chunk->policy->touches = 0;
 		chunk->policy->preferred = false;
+		chunk->owner = ctx;
+		chunk->mixed = false;
 	}
+	chunk->mixed |= chunk->owner != ctx;
 	region = &chunk->regions[slot];
-	region->ctx = ctx;
+	region_charge(region, ctx);
 	region->block = block;
 	region->number = number;
 	chunk->taken |= BIT(slot);
@@ -270,19 +283,22 @@ static void devmem_take_freed(struct hmmsvm_devmem *dm)
  * until hmmsvm_devmem_unreserve(). @absent is a page that is known not to be in
  * device memory (or -1u): if its place is used all the same, somebody else does.
  * A place in a chunk that is being emptied is none: what moves by number there must not be
- * allocated anew (anon.c). Returns the number of regions that there is no room for.
+ * allocated anew (anon.c). Returns the number of regions that there is no room for; *@limited:
+ * because of a limit.
  */
 unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-				   unsigned int first, unsigned int count, unsigned int absent)
+				   unsigned int first, unsigned int count, unsigned int absent,
+				   bool *limited)
 {
 	struct hmmsvm_devmem *dm = ctx->devmem;
-	unsigned int number, missing = 0;
+	unsigned int number, missing = 0, room;
 	struct hmmsvm_region *region;
 
 	spin_lock(&dm->lock);
 	/* Their places may be the ones that are wanted. */
 	if (!llist_empty(&dm->freed))
 		devmem_take_freed(dm);
+	room = hmmsvm_share_room(ctx);
 	for (number = first / HMMSVM_REGION_PAGES;
 	     number <= (first + count - 1) / HMMSVM_REGION_PAGES; number++) {
 		region = block->regions[number];
@@ -293,14 +309,17 @@ unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_blo
 			region_orphan(dm, region);
 			region = NULL;
 		}
-		if (!region)
+		if (!region && room) {
 			region = region_take(dm, ctx, block, number,
 					     count == HMMSVM_BLOCK_PAGES);
+			room -= !!region;
+		}
 		if (region)
 			region_reserve(dm, region, true);
 		else
 			missing++;
 	}
+	*limited = missing > room;
 	spin_unlock(&dm->lock);
 	return missing;
 }
@@ -554,32 +573,101 @@ static void chunk_set_evicting(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *ch
 	chunk_update_list(dm, chunk);
 }
 
-/*
- * A chunk to empty, chosen by @eviction; NULL if there is none. Nobody else
- * gets it, no region of it is taken, and so no page of it allocated, until
- * hmmsvm_devmem_evicted().
- */
-struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
-					  const struct hmmsvm_eviction *eviction, bool *error)
+/* Whether what is charged to @ctx may go for @scope; see hmmsvm_share_victims(). */
+static bool context_is_victim(struct hmmsvm_context *ctx, enum hmmsvm_scope scope)
 {
-	struct hmmsvm_chunk *chunk = NULL;
-	int victim;
+	return ctx ? ctx->share.victim : scope == HMMSVM_SCOPE_DEVICE;
+}
 
-	*error = false;
-	spin_lock(&dm->lock);
+/* How many pages of the chunk may go, where not everybody has to make room. */
+static unsigned int chunk_victims(struct hmmsvm_chunk *chunk, enum hmmsvm_scope scope)
+{
+	unsigned int i, n = 0;
+
+	if (chunk->evicting || chunk->reserved)
+		return 0;
+	if (!chunk->mixed)
+		return context_is_victim(chunk->owner, scope) ? chunk->used : 0;
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+		if (context_is_victim(chunk->regions[i].ctx, scope))
+			n += hweight16(chunk->regions[i].used);
+	return n;
+}
+
+/* What @eviction chooses of what it is shown. */
+static int devmem_ask(struct hmmsvm_devmem *dm, const struct hmmsvm_eviction *eviction)
+{
 	if (dm->eviction != eviction) {
 		dm->eviction = eviction;
 		memset(dm->eviction_priv, 0, sizeof(dm->eviction_priv));
 	}
-	victim = eviction->victim(dm->policy, dm->nr_chunks, dm->eviction_priv);
-	if (victim >= 0 && victim < dm->nr_chunks && dm->policy[victim].used) {
-		chunk = &dm->chunks[victim];
-		chunk_set_evicting(dm, chunk, true);
-	} else if (victim != -1) {
-		*error = true;
+	return eviction->victim(dm->policy, dm->nr_chunks, dm->eviction_priv);
+}
+
+/* The same where some are spared: of what others have it sees nothing. */
+static int devmem_ask_some(struct hmmsvm_devmem *dm, const struct hmmsvm_eviction *eviction,
+			   enum hmmsvm_scope scope)
+{
+	bool any = false;
+	unsigned int c;
+	int chosen = -1;
+
+	for (c = 0; c < dm->nr_chunks; c++) {
+		dm->policy[c].used = chunk_victims(&dm->chunks[c], scope);
+		any |= dm->policy[c].used;
+	}
+	if (any)
+		chosen = devmem_ask(dm, eviction);
+	if (chosen >= 0 && chosen < dm->nr_chunks && !dm->policy[chosen].used)
+		chosen = dm->nr_chunks;
+	for (c = 0; c < dm->nr_chunks; c++)
+		chunk_show(&dm->chunks[c]);
+	return chosen;
+}
+
+/* The pages of the chunk that may go. */
+static void chunk_victim_pages(struct hmmsvm_chunk *chunk, bool all, struct hmmsvm_victim *victim)
+{
+	unsigned int i;
+
+	memset(&victim->pages, 0, sizeof(victim->pages));
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+		if (all || context_is_victim(chunk->regions[i].ctx, victim->scope))
+			hmmsvm_pages_set(&victim->pages, i * HMMSVM_REGION_PAGES,
+					 HMMSVM_REGION_PAGES);
+}
+
+/*
+ * A chunk to empty, as @ctx is @missing regions short: chosen by its eviction policy among those of
+ * the contexts that have to make room, and if they have none that can go, of its own. Of a chunk of
+ * several contexts only what those have goes. Nobody else gets it, no region of it is taken, and so
+ * no page of it allocated, until hmmsvm_devmem_evicted().
+ */
+void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
+			  struct hmmsvm_victim *victim)
+{
+	const struct hmmsvm_eviction *eviction = READ_ONCE(ctx->eviction);
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	bool all, own = false;
+	int chosen;
+
+	victim->chunk = NULL;
+	victim->error = false;
+	spin_lock(&dm->lock);
+	do {
+		victim->scope = hmmsvm_share_victims(ctx, missing, own, &all);
+		chosen = all ? devmem_ask(dm, eviction) :
+			       devmem_ask_some(dm, eviction, victim->scope);
+		own = !own;
+	} while (chosen == -1 && own && !all && !ctx->share.victim);
+	if (chosen >= 0 && chosen < dm->nr_chunks && dm->policy[chosen].used) {
+		victim->chunk = &dm->chunks[chosen];
+		chunk_victim_pages(victim->chunk, all, victim);
+		chunk_set_evicting(dm, victim->chunk, true);
+	} else if (chosen != -1) {
+		victim->error = true;
 	}
 	spin_unlock(&dm->lock);
-	return chunk;
 }
 
 /* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
@@ -600,10 +688,12 @@ void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 /*
  * A chunk with pages of @ctx at or after number *@at, which moves on; NULL if there is
  * none. @pages are those. As with a victim no page of it is allocated anew until
- * hmmsvm_devmem_left().
+ * hmmsvm_devmem_left(). *@busy becomes true where somebody else is emptying one, perhaps only of
+ * pages of others.
  */
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at, struct hmmsvm_pages *pages)
+					   unsigned int *at, struct hmmsvm_pages *pages,
+					   bool *busy)
 {
 	struct hmmsvm_chunk *found = NULL;
 	unsigned int i;
@@ -613,12 +703,13 @@ struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmms
 	while (!found && *at < dm->nr_chunks) {
 		struct hmmsvm_chunk *chunk = &dm->chunks[(*at)++];
 
-		/* Whoever empties it takes ours along. */
-		if (chunk->evicting)
-			continue;
 		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
 			if (chunk->regions[i].ctx != ctx || !chunk->regions[i].used)
 				continue;
+			if (chunk->evicting) {
+				*busy = true;
+				break;
+			}
 			hmmsvm_pages_set(pages, i * HMMSVM_REGION_PAGES, HMMSVM_REGION_PAGES);
 			found = chunk;
 		}
@@ -643,6 +734,8 @@ void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx)
 
 	for (c = 0; c < dm->nr_chunks; c++) {
 		spin_lock(&dm->lock);
+		if (dm->chunks[c].owner == ctx)
+			dm->chunks[c].owner = NULL;
 		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
 			struct hmmsvm_region *region = &dm->chunks[c].regions[i];
 
@@ -650,7 +743,7 @@ void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx)
 				continue;
 			if (region->block)
 				region_orphan(dm, region);
-			region->ctx = NULL;
+			region_charge(region, NULL);
 		}
 		spin_unlock(&dm->lock);
 		cond_resched();
@@ -727,6 +820,7 @@ static struct hmmsvm_devmem *devmem_new(u32 kind, int node, unsigned int chunks)
 	INIT_LIST_HEAD(&dm->partial);
 	INIT_LIST_HEAD(&dm->full);
 	INIT_LIST_HEAD(&dm->evicting);
+	INIT_LIST_HEAD(&dm->holders);
 	init_llist_head(&dm->freed);
 	INIT_WORK(&dm->freed_work, devmem_free_later);
 	dm->kind = kind;

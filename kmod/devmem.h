@@ -37,6 +37,8 @@ struct hmmsvm_chunk {
 	u16 used;			/* pages */
 	u8 reserved;			/* regions */
 	bool evicting;			/* being emptied; see hmmsvm_devmem_victim() */
+	bool mixed;			/* has, or had, regions of several contexts */
+	struct hmmsvm_context *owner;	/* if it is not mixed: that of all its regions */
 	struct hmmsvm_region regions[HMMSVM_BLOCK_REGIONS];
 };
 
@@ -61,6 +63,7 @@ struct hmmsvm_devmem {
 
 	spinlock_t lock;			/* all that follows; see devmem.c */
 	struct list_head free, partial, full, evicting;
+	struct list_head holders;		/* contexts that are charged for regions */
 	unsigned int free_regions;
 	unsigned long used_pages;
 	u64 sequence;
@@ -68,6 +71,14 @@ struct hmmsvm_devmem {
 	__u64 eviction_priv[4];
 
 	struct dev_pagemap pgmap;		/* last: it has a flexible array */
+};
+
+/* A chunk to empty; see hmmsvm_devmem_victim(). */
+struct hmmsvm_victim {
+	struct hmmsvm_chunk *chunk;		/* NULL: none */
+	enum hmmsvm_scope scope;		/* for whom */
+	bool error;				/* the policy chose one that cannot be */
+	struct hmmsvm_pages pages;		/* that are to go */
 };
 
 int hmmsvm_devmem_init(void);
@@ -80,7 +91,8 @@ struct hmmsvm_devmem *hmmsvm_devmem_of(struct page *page);
 struct page *hmmsvm_devmem_backing(struct hmmsvm_devmem *dm, struct page *page);
 
 unsigned int hmmsvm_devmem_reserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-				   unsigned int first, unsigned int count, unsigned int absent);
+				   unsigned int first, unsigned int count, unsigned int absent,
+				   bool *limited);
 void hmmsvm_devmem_unreserve(struct hmmsvm_context *ctx, struct hmmsvm_block *block);
 struct page *hmmsvm_devmem_alloc(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 				 unsigned int page);
@@ -94,11 +106,12 @@ void hmmsvm_devmem_touch(struct hmmsvm_devmem *dm, struct page *page, bool advis
 struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page *page,
 					  struct hmmsvm_block **block);
 
-struct hmmsvm_chunk *hmmsvm_devmem_victim(struct hmmsvm_devmem *dm,
-					  const struct hmmsvm_eviction *eviction, bool *error);
+void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
+			  struct hmmsvm_victim *victim);
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at, struct hmmsvm_pages *pages);
+					   unsigned int *at, struct hmmsvm_pages *pages,
+					   bool *busy);
 void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx);
 

@@ -9,6 +9,7 @@
  *   migrate.c  moves pages to device memory and back
  *   anon.c     the reverse maps of pages that move by number
  *   devmem.c   device memory: what there is, whose it is
+ *   share.c    who may have how much of it
  *   coherent.c the ranges of memory that the CPU reaches, too
  *   range.c    watching the application's page table
  *   events.c   event rings and tracepoints           (bottom)
@@ -62,6 +63,8 @@
 #include <hmmsvm/policy.h>
 #include <hmmsvm/uapi.h>
 
+#include "share.h"
+
 #define HMMSVM_BLOCK_SHIFT	PMD_SHIFT
 #define HMMSVM_BLOCK_SIZE	BIT(HMMSVM_BLOCK_SHIFT)
 #define HMMSVM_BLOCK_PAGES	(HMMSVM_BLOCK_SIZE >> PAGE_SHIFT)
@@ -102,11 +105,14 @@ struct hmmsvm_counters {
 	atomic64_t pages_to_system_cpu;
 	atomic64_t pages_to_system_evicted;
 	atomic64_t evictions;
+	atomic64_t evictions_by_others;
+	atomic64_t evictions_limit;
 	atomic64_t refaults;
 	atomic64_t huge_to_device;
 	atomic64_t huge_to_system;
 	atomic64_t migrate_ns;
 	atomic64_t failed_no_memory;
+	atomic64_t failed_limit;
 	atomic64_t failed_no_system_memory;
 	atomic64_t failed_busy;
 	atomic64_t failed_kind;
@@ -141,6 +147,7 @@ struct hmmsvm_context {
 	unsigned long va_start, va_end;
 	unsigned int fault_around;	/* pages, a power of two */
 	struct hmmsvm_devmem *devmem;	/* NULL: none */
+	struct hmmsvm_share share;	/* in it */
 
 	struct mm_struct *engine_mm;	/* contexts_lock */
 

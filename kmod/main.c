@@ -134,7 +134,25 @@ static long main_stats(struct hmmsvm_context *ctx, struct hmmsvm_stats *stats)
 	MAIN_COUNTER(policy_errors);
 	MAIN_COUNTER(withdrawals);
 	MAIN_COUNTER(sampled_faults);
+	MAIN_COUNTER(evictions_by_others);
+	MAIN_COUNTER(evictions_limit);
+	MAIN_COUNTER(failed_limit);
 #undef MAIN_COUNTER
+	hmmsvm_share_stats(ctx, stats);
+	return 0;
+}
+
+static long main_limit(struct hmmsvm_context *ctx, struct hmmsvm_limit *limit)
+{
+	if (limit->flags & ~HMMSVM_LIMIT_SET || limit->reserved)
+		return -EINVAL;
+	if (!ctx->devmem)
+		return -ENODEV;
+	if (limit->flags) {
+		hmmsvm_share_set_limit(ctx, limit->limit);
+		hmmsvm_migrate_to_limit(ctx);
+	}
+	hmmsvm_share_describe(ctx, limit);
 	return 0;
 }
 
@@ -169,6 +187,7 @@ union main_request {
 	struct hmmsvm_advise advise;
 	struct hmmsvm_residency residency;
 	struct hmmsvm_events events;
+	struct hmmsvm_limit limit;
 };
 
 /* The size of a request's structure as we know it; 0: there is no such request. */
@@ -190,6 +209,7 @@ static size_t main_size(unsigned int nr)
 	MAIN_SIZE(ADVISE, advise);
 	MAIN_SIZE(RESIDENCY, residency);
 	MAIN_SIZE(EVENTS, events);
+	MAIN_SIZE(LIMIT, limit);
 #undef MAIN_SIZE
 	}
 	return 0;
@@ -209,6 +229,8 @@ static const struct hmmsvm_target *main_target(unsigned int nr, const union main
 		return &u->residency.target;
 	case _IOC_NR(HMMSVM_IOC_EVENTS):
 		return &u->events.target;
+	case _IOC_NR(HMMSVM_IOC_LIMIT):
+		return &u->limit.target;
 	}
 	return NULL;
 }
@@ -246,6 +268,8 @@ static long main_request(struct hmmsvm_context *ctx, unsigned int nr, union main
 		return hmmsvm_residency(ctx, &u->residency);
 	case _IOC_NR(HMMSVM_IOC_EVENTS):
 		return hmmsvm_events_create(ctx, &u->events);
+	case _IOC_NR(HMMSVM_IOC_LIMIT):
+		return main_limit(ctx, &u->limit);
 	case _IOC_NR(HMMSVM_IOC_MIGRATE):
 		err = main_own(ctx);
 		return err ? err : hmmsvm_migrate_request(ctx, &u->migrate);

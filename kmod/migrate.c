@@ -50,6 +50,10 @@
 /* Victims to try for one migration, if the first ones have pages that do not move. */
 #define MIGRATE_VICTIMS 8
 
+/* How often, and how long, the end of a context waits for who is emptying a chunk of its. */
+#define MIGRATE_WAITS	200
+#define MIGRATE_WAIT_MS	5
+
 /* Pages kept for CPU faults when there is no memory. */
 #define MIGRATE_RESERVE 64
 
@@ -333,8 +337,8 @@ static void empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
 	}
 }
 
-/* Evicts pages for @ctx. Returns false if there is no hope. */
-static bool make_room(struct hmmsvm_context *ctx)
+/* Evicts pages for @ctx, which wants @missing regions more. Returns false if there is no hope. */
+static bool make_room(struct hmmsvm_context *ctx, unsigned int missing)
 {
 	struct migrate_home home = {
 		.gfp = MIGRATE_GFP,
@@ -343,28 +347,40 @@ static bool make_room(struct hmmsvm_context *ctx)
 	struct hmmsvm_devmem *dm = ctx->devmem;
 	u64 begin = ktime_get_ns();
 	struct migrate_number *number;
-	struct hmmsvm_chunk *chunk;
+	struct hmmsvm_victim victim;
 	unsigned long address;
-	bool error;
 
 	number = kmalloc_obj(*number, GFP_KERNEL);
 	if (!number)
 		return false;
-	chunk = hmmsvm_devmem_victim(dm, READ_ONCE(ctx->eviction), &error);
-	if (error)
+	hmmsvm_devmem_victim(ctx, missing, &victim);
+	if (victim.error)
 		hmmsvm_count(ctx, policy_errors);
-	if (!chunk) {
+	if (!victim.chunk) {
 		kfree(number);
 		return false;
 	}
-	address = hmmsvm_block_evicting(dm, chunk);
-	empty_chunk(dm, chunk, NULL, &home, number);
-	hmmsvm_devmem_evicted(dm, chunk);
+	address = hmmsvm_block_evicting(ctx, &victim);
+	empty_chunk(dm, victim.chunk, &victim.pages, &home, number);
+	hmmsvm_devmem_evicted(dm, victim.chunk);
 	kfree(number);
 	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, address,
 		     home.pages, begin);
 	return true;
+}
+
+/* Evicts what @ctx has beyond its limit, as far as it can go. */
+void hmmsvm_migrate_to_limit(struct hmmsvm_context *ctx)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < ctx->devmem->nr_chunks && hmmsvm_share_over_limit(ctx) &&
+			!fatal_signal_pending(current); tries++) {
+		if (!make_room(ctx, 0))
+			break;
+		cond_resched();
+	}
 }
 
 /* ---- to device memory ------------------------------------------------------------ */
@@ -480,6 +496,8 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 	hmmsvm_count_add(ctx, refaults, refaults);
 	hmmsvm_count_add(ctx, huge_to_device, huge);
 	hmmsvm_count_add(ctx, failed_no_memory, moved->no_memory);
+	if (moved->limited)
+		hmmsvm_count_add(ctx, failed_limit, moved->no_memory);
 }
 
 /*
@@ -503,7 +521,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	};
 	struct hmmsvm_moved this = {};
 	u64 begin = ktime_get_ns(), copying;
-	unsigned int tries, page = -1u;
+	unsigned int tries, missing, page = -1u;
 	struct migrate_work *work;
 
 	mmap_assert_locked(vma->vm_mm);
@@ -521,10 +539,12 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	if (absent && !mmu_interval_read_retry(absent->notifier, absent->seq))
 		page = absent->page;
 	this.there = hmmsvm_block_resident(ctx, block, first, count);
-	for (tries = 0; hmmsvm_devmem_reserve(ctx, block, first, count, page) &&
-			tries < MIGRATE_VICTIMS && !fatal_signal_pending(current); tries++)
-		if (!make_room(ctx))
+	for (tries = 0;; tries++) {
+		missing = hmmsvm_devmem_reserve(ctx, block, first, count, page, &this.limited);
+		if (!missing || tries == MIGRATE_VICTIMS || fatal_signal_pending(current) ||
+		    !make_room(ctx, missing))
 			break;
+	}
 
 	copying = ktime_get_ns();
 	args.src = work->src;
@@ -805,21 +825,27 @@ void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx)
 	struct migrate_number *number;
 	struct hmmsvm_pages pages;
 	struct hmmsvm_chunk *chunk;
-	unsigned int at, tries;
+	unsigned int at, tries = 0, waits = 0;
 
 	number = kmalloc_obj(*number, GFP_KERNEL);
-	for (tries = 0; number && tries < 3; tries++) {
-		bool left = false;
+	while (number && tries < 3) {
+		bool left = false, busy = false;
 
 		at = 0;
-		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at, &pages))) {
+		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at, &pages, &busy))) {
 			left = true;
 			empty_chunk(dm, chunk, &pages, &home, number);
 			hmmsvm_devmem_left(dm, chunk);
 			cond_resched();
 		}
+		if (busy && waits < MIGRATE_WAITS) {
+			waits++;
+			msleep(MIGRATE_WAIT_MS);
+			continue;
+		}
 		if (!left)
 			break;
+		tries++;
 	}
 	kfree(number);
 	hmmsvm_devmem_disown(dm, ctx);

@@ -80,8 +80,9 @@ struct hmmsvm_policy_block {
 /**
  * struct hmmsvm_policy_env - the rest of the world, for one context
  * @now_ns: the time
- * @total_pages, @free_pages: of the context's device memory; free are those of
- *	regions that are not in use at all
+ * @total_pages, @free_pages: of device memory, what the context can have without taking from
+ *	others what they may keep (limits, fair shares), and what of that it has not; in
+ *	regions that it does not use at all. Alone and without a limit: all, and what is free.
  * @tunables: values in the order of the policy's own list, within their limits
  * @device_fault_ns, @cpu_fault_ns: what a fault costs without copying, a
  *	running average of what was observed; never 0
@@ -209,7 +210,7 @@ struct hmmsvm_placement {
  *	that found its page there, and by pages that were brought in
  * @touches: how many touches since it began to be used; the policy may lower it
  *	(aging)
- * @used: pages in use; 0: free, never a victim
+ * @used: pages in use that may be evicted; 0: free, or another's who is spared: never a victim
  * @referenced: set with every touch; the policy may clear it
  * @preferred: advised to be in device memory: a victim only if there is no other
  */

@@ -26,7 +26,7 @@
 #include <linux/types.h>
 
 #define HMMSVM_ABI_MAJOR	1
-#define HMMSVM_ABI_MINOR	1
+#define HMMSVM_ABI_MINOR	2
 
 /* Bits of hmmsvm_version.features. */
 #define HMMSVM_FEATURE_MIRROR		(1ULL << 0)	/* system memory is mirrored */
@@ -184,6 +184,16 @@ struct hmmsvm_target {
  * @policy_errors: decisions of a policy that made no sense
  * @withdrawals: blocks whose entries were withdrawn to see accesses
  * @sampled_faults: device faults on withdrawn entries
+ * @evictions_by_others: how many of @evictions made room for another context
+ * @evictions_limit: how many of @evictions made room within a limit, the context's or its user's
+ * @failed_limit: how many of @failed_no_memory found no room because of such a limit
+ * @device_pages_charged: what the context is charged with now: @device_pages, filled up to
+ *		whole regions of 16 pages, and what is just moving in
+ * @device_pages_limit: the most it may be charged with, see struct hmmsvm_limit
+ * @device_pages_share: its fair share now, within that limit: as much as it can have while
+ *		others keep what they have up to the same amount
+ *
+ * Those from @evictions_by_others on came with minor version 2.
  */
 struct hmmsvm_stats {
 	__u32 size;
@@ -226,6 +236,12 @@ struct hmmsvm_stats {
 	__u64 policy_errors;
 	__u64 withdrawals;
 	__u64 sampled_faults;
+	__u64 evictions_by_others;
+	__u64 evictions_limit;
+	__u64 failed_limit;
+	__u64 device_pages_charged;
+	__u64 device_pages_limit;
+	__u64 device_pages_share;
 };
 
 /* Kinds of device memory. */
@@ -509,6 +525,46 @@ struct hmmsvm_events {
 	__u64 bytes;
 };
 
+#define HMMSVM_LIMIT_SET	(1u << 0)
+
+#define HMMSVM_NO_LIMIT		(~0ULL)
+
+/**
+ * struct hmmsvm_limit - how much device memory a context may have
+ * @size:	in: sizeof(struct hmmsvm_limit)
+ * @flags:	in: HMMSVM_LIMIT_SET, or 0 to ask
+ * @target:	in: which context
+ * @limit:	in, if set; out: the context's own limit in bytes, or HMMSVM_NO_LIMIT. Whole
+ *		regions of 64 KiB count; less than one is none.
+ * @context_max: out: the administrator's limit for every context
+ * @user_max:	out: the administrator's limit for all contexts of a user together, in
+ *		each device memory
+ * @charged:	out: what the context has now
+ * @user_charged: out: what the contexts of its user have in the same device memory
+ * @share:	out: its fair share now, as hmmsvm_stats.device_pages_share
+ * @user:	out: the user that is charged, as the caller's user namespace has it
+ * @reserved:	in: must be 0
+ *
+ * All three limits hold. Who has reached one makes room of his own memory. A limit below what
+ * the context has takes effect at once; what cannot move, and what is being brought over
+ * just then, stays until it can. Since minor version 2.
+ *
+ * Errors: EINVAL; ENODEV no device memory; those of the target.
+ */
+struct hmmsvm_limit {
+	__u32 size;
+	__u32 flags;
+	struct hmmsvm_target target;
+	__u64 limit;
+	__u64 context_max;
+	__u64 user_max;
+	__u64 charged;
+	__u64 user_charged;
+	__u64 share;
+	__u32 user;
+	__u32 reserved;
+};
+
 /*
  * Numbers 1 and 2 of any type are unused: the VFS takes the plain ones.
  *
@@ -531,5 +587,6 @@ struct hmmsvm_events {
 #define HMMSVM_IOC_ADVISE	_IOWR('H', 0x49, struct hmmsvm_advise)
 #define HMMSVM_IOC_RESIDENCY	_IOWR('H', 0x4a, struct hmmsvm_residency)
 #define HMMSVM_IOC_EVENTS	_IOWR('H', 0x4b, struct hmmsvm_events)
+#define HMMSVM_IOC_LIMIT	_IOWR('H', 0x4c, struct hmmsvm_limit)
 
 #endif /* HMMSVM_UAPI_H */

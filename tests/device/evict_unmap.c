@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "devmem.h"
+#include "bare.h"
 
 struct shared {
     uint32_t stop;
@@ -70,6 +70,8 @@ int main(void)
     CHECK(devmem_memory(0, &memory));
     devmem_at_most(&memory, 128);
     devmem_used_is(0, 0);
+    /* What the evicting process asks for is more than its share: it would evict its own. */
+    bare_parameter("fair_share", 0);
     shared = mmap(NULL, HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);
     pid = fork();
@@ -120,5 +122,6 @@ int main(void)
     harness_set(&shared->stop, 1);
     devmem_child_ok(pid);
     devmem_used_is(0, 0);
+    bare_parameter("fair_share", 1);
     return 0;
 }

@@ -162,6 +162,9 @@ static inline struct hmmsvm_stats harness_delta(struct harness *h)
     out.ranges = now.ranges;
     out.device_pages = now.device_pages;
     out.device_pages_peak = now.device_pages_peak;
+    out.device_pages_charged = now.device_pages_charged;
+    out.device_pages_limit = now.device_pages_limit;
+    out.device_pages_share = now.device_pages_share;
     return out;
 }
 

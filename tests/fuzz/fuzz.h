@@ -37,6 +37,7 @@
 #define FUZZ_ARENA      0x200000000000ul
 #define FUZZ_ARENA_SIZE (32ul << 20)
 #define FUZZ_WINDOW     0x300000000000ul /* windows lie here; nothing is mapped there */
+#define FUZZ_FIXED      (2 * FUZZ_PAGE)
 #define FUZZ_NODES      8u
 #define FUZZ_ERRNOS     134u
 #define FUZZ_PIDS       16u
@@ -44,7 +45,7 @@
 /* What is counted. The requests come first, in the order of their numbers. */
 #define FUZZ_CALLS(X)                                                                              \
     X(VERSION) X(CREATE) X(ATTACH) X(STATS) X(MEMORY) X(POLICY) X(POLICY_INFO) X(TUNABLE)          \
-    X(MIGRATE) X(ADVISE) X(RESIDENCY) X(EVENTS) X(other_request)                                   \
+    X(MIGRATE) X(ADVISE) X(RESIDENCY) X(EVENTS) X(LIMIT) X(other_request) \
     X(open) X(close) X(dup) X(poll) X(read) X(write) X(file) X(map_node) X(map_ring) X(mmap)       \
     X(munmap) X(mprotect) X(mremap) X(madvise) X(memory) X(touch) X(touch_mirror) X(fork) X(pass)  \
     X(engine)
@@ -82,7 +83,7 @@ struct fuzz {
     enum fuzz_role role;
     uint64_t random;
     uint8_t *end;   /* of a page that is followed by one that is not accessible */
-    uint8_t *fixed; /* a page that may only be read */
+    uint8_t *fixed; /* FUZZ_FIXED bytes that may only be read */
     int ring;       /* an event ring; -1: none */
     unsigned depth; /* of forks */
 };

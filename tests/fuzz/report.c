@@ -109,6 +109,7 @@ bool fuzz_reached(const struct fuzz_shared *shared, bool devmem)
         {FUZZ_ADVISE, true, {EINVAL, EPERM, ENOTCONN}},
         {FUZZ_RESIDENCY, true, {EINVAL, EFAULT, EPERM}},
         {FUZZ_EVENTS, false, {EINVAL, EBUSY}},
+        {FUZZ_LIMIT, true, {EINVAL, EPERM, ENOTCONN}},
         {FUZZ_map_node, false, {EPERM, EINVAL}},
         {FUZZ_touch, false, {EFAULT}},
         {FUZZ_touch_mirror, false, {EFAULT}},

@@ -16,7 +16,7 @@
 
 #define REQUEST_MOST 1024u /* bytes of a structure of ours, tail included */
 
-#define REQUEST_STRIDE (FUZZ_PAGE / FUZZ_NR_REQUESTS / 8 * 8)
+#define REQUEST_STRIDE (FUZZ_FIXED / FUZZ_NR_REQUESTS / 8 * 8)
 
 union request {
     uint32_t size;
@@ -34,6 +34,7 @@ union request {
     struct hmmsvm_advise advise;
     struct hmmsvm_residency residency;
     struct hmmsvm_events events;
+    struct hmmsvm_limit limit;
 };
 
 static const struct {
@@ -46,6 +47,7 @@ static const struct {
     REQUEST(STATS, stats), REQUEST(MEMORY, memory), REQUEST(POLICY, policy),
     REQUEST(POLICY_INFO, policy_info), REQUEST(TUNABLE, tunable), REQUEST(MIGRATE, migrate),
     REQUEST(ADVISE, advise), REQUEST(RESIDENCY, residency), REQUEST(EVENTS, events),
+    REQUEST(LIMIT, limit),
 #undef REQUEST
 };
 
@@ -129,18 +131,24 @@ static void request_fill(struct fuzz *f, enum fuzz_call call, union request *r)
         request_target(f, &r->events.target);
         r->events.entries = 128u << fuzz_below(f, fuzz_one_in(f, 16) ? 14 : 5);
         break;
+    case FUZZ_LIMIT:
+        request_target(f, &r->limit.target);
+        r->limit.flags = fuzz_one_in(f, 2) ? HMMSVM_LIMIT_SET : 0;
+        /* Some MiB, so that some of it has to go; or none, for those that come after. */
+        r->limit.limit = fuzz_one_in(f, 2) ? fuzz_below(f, 1 << 24) : fuzz_number(f);
+        break;
     default:
         break;
     }
 }
 
-/** fuzz_request_fixed - puts a structure of each request into the page that will be read-only */
+/** fuzz_request_fixed - puts a structure of each request into memory that will be read-only */
 void fuzz_request_fixed(struct fuzz *f)
 {
     union request r;
 
     for (unsigned call = 0; call < FUZZ_NR_REQUESTS; call++) {
-        _Static_assert(sizeof(struct hmmsvm_stats) <= REQUEST_STRIDE, "fits the page");
+        _Static_assert(sizeof(struct hmmsvm_stats) <= REQUEST_STRIDE, "fits");
         request_fill(f, (enum fuzz_call)call, &r);
         memcpy(f->fixed + call * REQUEST_STRIDE, &r, requests[call].size);
     }

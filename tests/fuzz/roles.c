@@ -70,8 +70,8 @@ static void roles_reap(void)
 static bool roles_begin(struct fuzz *f, struct fuzz_shared *shared, _Atomic int *nodes,
                         enum fuzz_role role, uint64_t seed)
 {
-    uint8_t *p = mmap(NULL, 4 * FUZZ_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                      0);
+    uint8_t *p = mmap(NULL, FUZZ_FIXED + 3 * FUZZ_PAGE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (p == MAP_FAILED)
         return false;
@@ -80,9 +80,9 @@ static bool roles_begin(struct fuzz *f, struct fuzz_shared *shared, _Atomic int 
     fuzz_random(f);
     fuzz_random(f);
     f->fixed = p;
-    f->end = p + 3 * FUZZ_PAGE;
+    f->end = p + FUZZ_FIXED + 2 * FUZZ_PAGE;
     fuzz_request_fixed(f);
-    return !mprotect(f->fixed, FUZZ_PAGE, PROT_READ) && !mprotect(f->end, FUZZ_PAGE, PROT_NONE);
+    return !mprotect(f->fixed, FUZZ_FIXED, PROT_READ) && !mprotect(f->end, FUZZ_PAGE, PROT_NONE);
 }
 
 static int roles_node(struct fuzz *f)

@@ -288,6 +288,7 @@ static void another_abi(void **state)
     (void)state;
     with_module();
     module.major = HMMSVM_ABI_MAJOR + 1;
+    module.minor = 1;
     open_fails(-EPROTO);
     assert_error_says("the loaded module (0.0.7) speaks ABI 2.1, this library needs 1.0");
     assert_error_says("HMMSVM_MODE=direct");
