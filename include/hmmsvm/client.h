@@ -335,6 +335,18 @@ HMMSVM_API int hmmsvm_device_stats(struct hmmsvm_device *dev, struct hmmsvm_stat
 HMMSVM_API int hmmsvm_device_memory(struct hmmsvm_device *dev, struct hmmsvm_memory *out);
 
 /**
+ * hmmsvm_device_limit - limits how much device memory this device may have, or asks
+ * @bytes: NULL, or the limit that is to hold from now on; HMMSVM_NO_LIMIT takes it away.
+ *         HMMSVM_MEMORY_LIMIT sets it when the device is opened.
+ * @out:   NULL or what is said of this and other limits, see struct hmmsvm_limit
+ *
+ * What the device has beyond that goes to system memory before this returns, as far as it
+ * can. Returns 0, -ENODEV, or -ENOTSUP where the module knows no limits.
+ */
+HMMSVM_API int hmmsvm_device_limit(struct hmmsvm_device *dev, const uint64_t *bytes,
+                                   struct hmmsvm_limit *out);
+
+/**
  * hmmsvm_device_migrate - moves memory now, whatever the policy thinks
  * @start, @length: the bytes; every page they touch is meant. No bytes: nothing
  *         is done.

@@ -78,6 +78,7 @@ int cli_info(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 int cli_stat(int argc, char **argv);
 int cli_policy(int argc, char **argv);
+int cli_limit(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_conformance(int argc, char **argv);

@@ -17,7 +17,14 @@
 #define MEMORIES 8 /* the module has no more */
 #define ANY_NODE (-1l)
 
-enum { OPT_SIZE = 's', OPT_NODE = 'N', OPT_RANGE = 'r', OPT_DRY_RUN = 'n' };
+enum {
+    OPT_SIZE = 's',
+    OPT_NODE = 'N',
+    OPT_RANGE = 'r',
+    OPT_LIMIT = 'l',
+    OPT_USER_LIMIT = 'u',
+    OPT_DRY_RUN = 'n',
+};
 
 static const struct argp_option options[] = {
     { "size", OPT_SIZE, "MIB[,MIB...]", 0,
@@ -27,6 +34,10 @@ static const struct argp_option options[] = {
     { "range", OPT_RANGE, "SIZE@START[,SIZE@START...]", 0,
       "Memory that the CPU reaches in place, reserved when the kernel was booted with "
       "memmap=SIZE$START; alone, or with --size after memory of its own", 0 },
+    { "limit", OPT_LIMIT, "MIB", 0, "Most device memory that a context may have (default: all)",
+      0 },
+    { "user-limit", OPT_USER_LIMIT, "MIB", 0,
+      "Most of each device memory that all contexts of a user may have (default: all)", 0 },
     { "dry-run", OPT_DRY_RUN, NULL, 0, "Only print what would be done", 0 },
     { 0 }
 };
@@ -35,6 +46,7 @@ struct load_options {
     long sizes[MEMORIES], nodes[MEMORIES];
     unsigned nr_sizes, nr_nodes;
     char *ranges;
+    long limit, user_limit; /* 0: none */
     bool dry_run;
 };
 
@@ -66,6 +78,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         break;
     case OPT_NODE: o->nr_nodes = numbers("--node", arg, ANY_NODE, 1023, o->nodes); break;
     case OPT_RANGE: o->ranges = arg; break;
+    case OPT_LIMIT: o->limit = cli_number("--limit", arg, 1, 1 << 24); break;
+    case OPT_USER_LIMIT: o->user_limit = cli_number("--user-limit", arg, 1, 1 << 24); break;
     case OPT_DRY_RUN: o->dry_run = true; break;
     case ARGP_KEY_ARG:
         argp_error(state, "it takes no arguments");
@@ -118,12 +132,13 @@ int cli_load(int argc, char **argv)
         .doc = "Load the kernel module with device memory."
                "\vThe node that is most like a device's memory backs it: high-bandwidth or CXL "
                "memory, else a node without CPUs, else another socket's, else the only one. A kernel "
-               "without CONFIG_DEVICE_PRIVATE has device memory only on ranges (--range). Needs "
+               "without CONFIG_DEVICE_PRIVATE has device memory only on ranges (--range). Root can "
+               "change limits later, in /sys/module/hmmsvm/parameters/. Needs "
                "root. Exit status: 0, or 125 if it failed.",
     };
     struct load_options o = { 0 };
     char *sizes = cli_format("devmem_mb="), *nodes = cli_format("devmem_node=");
-    char *args[6] = { "modprobe", "hmmsvm" };
+    char *args[8] = { "modprobe", "hmmsvm" };
     hwloc_topology_t topology;
     hwloc_cpuset_t here = hwloc_bitmap_alloc();
     unsigned count, i, n = 2;
@@ -148,6 +163,10 @@ int cli_load(int argc, char **argv)
     }
     if (o.ranges)
         args[n++] = cli_format("devmem_range=%s", o.ranges);
+    if (o.limit)
+        args[n++] = cli_format("context_limit_mb=%ld", o.limit);
+    if (o.user_limit)
+        args[n++] = cli_format("user_limit_mb=%ld", o.user_limit);
     for (i = 0; i < n; i++)
         printf("%s%c", args[i], i + 1 < n ? ' ' : '\n');
     if (fflush(stdout))

@@ -24,6 +24,7 @@ static const struct {
     { "info", cli_info, "what the device is, and which mode it would run in and why" },
     { "stat", cli_stat, "watch what the device does with a process's memory" },
     { "policy", cli_policy, "what moves memory unasked: list, show, change" },
+    { "limit", cli_limit, "how much device memory a process may have: show, change" },
     { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
     { "serve", cli_serve, "let programs on other machines use the device through pocl" },
     { "trace", cli_trace, "print, pack or make up traces of memory use" },

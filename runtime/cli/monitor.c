@@ -24,10 +24,12 @@ struct monitor_rates monitor_rates(const struct monitor_sample *before,
     struct monitor_rates r = {
         .at = after->seconds,
         .seconds = after->seconds - before->seconds,
-        .resident_mib = (double)a->device_pages * page_size / (1 << 20),
     };
     double mib = page_size / (double)(1 << 20);
 
+    r.resident_mib = (double)a->device_pages * mib;
+    r.share_mib = (double)a->device_pages_share * mib;
+    r.limit_mib = (double)a->device_pages_limit * mib;
     r.failures = grown(b->failed_faults, a->failed_faults) +
                  grown(b->failed_no_memory, a->failed_no_memory) +
                  grown(b->failed_no_system_memory, a->failed_no_system_memory) +
@@ -40,30 +42,38 @@ struct monitor_rates monitor_rates(const struct monitor_sample *before,
     r.to_device_mib = grown(b->pages_to_device, a->pages_to_device) * mib / r.seconds;
     r.to_system_mib = grown(b->pages_to_system, a->pages_to_system) * mib / r.seconds;
     r.evictions = grown(b->evictions, a->evictions) / r.seconds;
+    r.lost = grown(b->evictions_by_others, a->evictions_by_others) / r.seconds;
     r.refaults = grown(b->refaults, a->refaults) / r.seconds;
     return r;
 }
 
+/* The most that may be resident. */
+static double rates_limit(const struct monitor_rates *r, double total_mib)
+{
+    return r->limit_mib > 0 ? r->limit_mib : total_mib;
+}
+
 void monitor_text_head(FILE *out)
 {
-    fputs("  time   dev faults   CPU faults    to device    to system  evictions  refaults"
-          "     resident of   failed\n"
-          "     s            /s           /s        MiB/s        MiB/s         /s        /s"
-          "       MiB    MiB        \n", out);
+    fputs("  time   dev faults   CPU faults    to device    to system  evictions   lost  refaults"
+          "  resident  share  limit   failed\n"
+          "     s            /s           /s        MiB/s        MiB/s         /s     /s        /s"
+          "       MiB    MiB    MiB        \n", out);
 }
 
 void monitor_text_line(FILE *out, const struct monitor_rates *r, double total_mib)
 {
-    fprintf(out, "%6.1f %12.0f %12.0f %12.1f %12.1f %10.0f %9.0f %9.1f %6.0f %8" PRIu64 "\n",
-            r->at, r->device_faults, r->cpu_faults, r->to_device_mib, r->to_system_mib,
-            r->evictions, r->refaults, r->resident_mib, total_mib, (uint64_t)r->failures);
+    fprintf(out, "%6.1f %12.0f %12.0f %12.1f %12.1f %10.0f %6.0f %9.0f %9.1f %6.0f %6.0f %8" PRIu64
+            "\n", r->at, r->device_faults, r->cpu_faults, r->to_device_mib, r->to_system_mib,
+            r->evictions, r->lost, r->refaults, r->resident_mib, r->share_mib,
+            rates_limit(r, total_mib), (uint64_t)r->failures);
 }
 
 void monitor_csv_head(FILE *out)
 {
     fputs("time_s,interval_s,device_faults_per_s,cpu_faults_per_s,to_device_mib_per_s,"
-          "to_system_mib_per_s,evictions_per_s,refaults_per_s,resident_mib,total_mib,failures",
-          out);
+          "to_system_mib_per_s,evictions_per_s,refaults_per_s,resident_mib,total_mib,failures,"
+          "lost_per_s,share_mib,limit_mib", out);
 #define NAME(name) fputs("," #name, out);
     MIRROR_COUNTERS(NAME)
     MEMORY_COUNTERS(NAME)
@@ -74,14 +84,37 @@ void monitor_csv_head(FILE *out)
 void monitor_csv_line(FILE *out, const struct monitor_rates *r, double total_mib,
                       const struct hmmsvm_stats *stats)
 {
-    fprintf(out, "%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%" PRIu64, r->at, r->seconds,
-            r->device_faults, r->cpu_faults, r->to_device_mib, r->to_system_mib, r->evictions,
-            r->refaults, r->resident_mib, total_mib, (uint64_t)r->failures);
+    fprintf(out, "%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%" PRIu64 ",%.3f,%.3f,%.3f",
+            r->at, r->seconds, r->device_faults, r->cpu_faults, r->to_device_mib, r->to_system_mib,
+            r->evictions, r->refaults, r->resident_mib, total_mib, (uint64_t)r->failures, r->lost,
+            r->share_mib, r->limit_mib);
 #define VALUE(name) fprintf(out, ",%" PRIu64, (uint64_t)stats->name);
     MIRROR_COUNTERS(VALUE)
     MEMORY_COUNTERS(VALUE)
 #undef VALUE
     fputc('\n', out);
+}
+
+void monitor_json_string(FILE *out, const char *name, const char *text)
+{
+    fprintf(out, "\"%s\":\"", name);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20)
+            fprintf(out, "\\u%04x", c);
+        else
+            fprintf(out, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+    }
+    fputc('"', out);
+}
+
+void monitor_json_counters(FILE *out, const struct hmmsvm_stats *stats)
+{
+#define FIELD(name) fprintf(out, ",\"" #name "\":%" PRIu64, (uint64_t)stats->name);
+    MIRROR_COUNTERS(FIELD)
+    MEMORY_COUNTERS(FIELD)
+#undef FIELD
 }
 
 void monitor_json_open(FILE *out, const struct monitor_rates *r, double total_mib,
@@ -91,13 +124,12 @@ void monitor_json_open(FILE *out, const struct monitor_rates *r, double total_mi
             "{\"time_s\":%.3f,\"interval_s\":%.3f,\"device_faults_per_s\":%.3f,"
             "\"cpu_faults_per_s\":%.3f,\"to_device_mib_per_s\":%.3f,\"to_system_mib_per_s\":%.3f,"
             "\"evictions_per_s\":%.3f,\"refaults_per_s\":%.3f,\"resident_mib\":%.3f,"
-            "\"total_mib\":%.3f,\"failures\":%" PRIu64,
+            "\"total_mib\":%.3f,\"failures\":%" PRIu64
+            ",\"lost_per_s\":%.3f,\"share_mib\":%.3f,\"limit_mib\":%.3f",
             r->at, r->seconds, r->device_faults, r->cpu_faults, r->to_device_mib, r->to_system_mib,
-            r->evictions, r->refaults, r->resident_mib, total_mib, (uint64_t)r->failures);
-#define FIELD(name) fprintf(out, ",\"" #name "\":%" PRIu64, (uint64_t)stats->name);
-    MIRROR_COUNTERS(FIELD)
-    MEMORY_COUNTERS(FIELD)
-#undef FIELD
+            r->evictions, r->refaults, r->resident_mib, total_mib, (uint64_t)r->failures, r->lost,
+            r->share_mib, r->limit_mib);
+    monitor_json_counters(out, stats);
 }
 
 static void screen_row(FILE *out, const char *name, double rate, const char *unit, double total,
@@ -109,15 +141,19 @@ static void screen_row(FILE *out, const char *name, double rate, const char *uni
 void monitor_screen(FILE *out, const struct monitor_rates *r, double total_mib,
                     const struct hmmsvm_stats *stats, const char *title, unsigned columns)
 {
-    double share = total_mib > 0 ? r->resident_mib / total_mib : 0;
+    double limit = rates_limit(r, total_mib);
+    double part = limit > 0 ? r->resident_mib / limit : 0;
     double page_mib = stats->device_pages ? r->resident_mib / (double)stats->device_pages :
                                             1.0 / 256;
-    unsigned filled = (unsigned)(share * columns + 0.5), i;
+    unsigned filled = (unsigned)(part * columns + 0.5), i;
 
     fprintf(out, "%s  %.1f s\n\n  resident  [", title, r->at);
     for (i = 0; i < columns; i++)
         fputc(i < filled ? '#' : '.', out);
-    fprintf(out, "] %.1f of %.0f MiB\n\n", r->resident_mib, total_mib);
+    fprintf(out, "] %.1f of %.0f MiB", r->resident_mib, limit);
+    if (r->limit_mib > 0)
+        fprintf(out, ", fair share %.1f", r->share_mib);
+    fputs("\n\n", out);
     fprintf(out, "  %-14s %19s %14s\n", "", "now", "in all");
     screen_row(out, "device faults", r->device_faults, "/s", (double)stats->device_faults, "");
     screen_row(out, "CPU faults", r->cpu_faults, "/s", (double)stats->cpu_faults, "");
@@ -126,6 +162,7 @@ void monitor_screen(FILE *out, const struct monitor_rates *r, double total_mib,
     screen_row(out, "to system", r->to_system_mib, "MiB/s",
                (double)stats->pages_to_system * page_mib, "MiB");
     screen_row(out, "evictions", r->evictions, "/s", (double)stats->evictions, "");
+    screen_row(out, "lost to others", r->lost, "/s", (double)stats->evictions_by_others, "");
     screen_row(out, "refaults", r->refaults, "/s", (double)stats->refaults, "");
     if (stats->failed_faults || stats->failed_no_memory || stats->failed_no_system_memory ||
         stats->failed_busy || stats->policy_errors)

@@ -20,13 +20,16 @@ struct monitor_sample {
     struct hmmsvm_stats stats;
 };
 
-/* What happened between two looks; faults, evictions and refaults a second, MiB a second. */
+/*
+ * What happened between two looks; faults, evictions and refaults a second, MiB a second. What may
+ * be resident, and what is the fair share of that, are 0 if the module does not say.
+ */
 struct monitor_rates {
     double at, seconds;
     double device_faults, cpu_faults;
     double to_device_mib, to_system_mib;
-    double evictions, refaults;
-    double resident_mib;
+    double evictions, lost, refaults; /* lost: chunks that others took */
+    double resident_mib, share_mib, limit_mib;
     __u64 failures; /* not a rate: how many */
 };
 
@@ -45,6 +48,12 @@ void monitor_text_line(FILE *out, const struct monitor_rates *rates, double tota
 void monitor_csv_head(FILE *out);
 void monitor_csv_line(FILE *out, const struct monitor_rates *rates, double total_mib,
                       const struct hmmsvm_stats *stats);
+
+/* "name":"text" of an object. */
+void monitor_json_string(FILE *out, const char *name, const char *text);
+
+/* Each counter as it stands, with a comma before it. */
+void monitor_json_counters(FILE *out, const struct hmmsvm_stats *stats);
 
 /* An object without its closing brace, so that more can follow. */
 void monitor_json_open(FILE *out, const struct monitor_rates *rates, double total_mib,

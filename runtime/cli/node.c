@@ -193,20 +193,22 @@ bool node_context(int fd)
     return !node_ask(fd, HMMSVM_IOC_CREATE, &create);
 }
 
-unsigned node_processes(int fd, void (*f)(unsigned pid, const struct hmmsvm_stats *stats))
+unsigned node_contexts(int fd, void (*f)(const struct hmmsvm_stats *stats))
 {
     DIR *folder = opendir("/proc");
     struct dirent *entry;
     unsigned found = 0;
 
     while (folder && (entry = readdir(folder))) {
-        struct hmmsvm_stats stats = { .size = sizeof(stats) };
+        struct hmmsvm_target target = { .pid = (unsigned)strtoul(entry->d_name, NULL, 10) };
+        struct hmmsvm_stats stats = { .size = sizeof(stats), .target = target };
 
-        stats.target.pid = (unsigned)strtoul(entry->d_name, NULL, 10);
-        if (!stats.target.pid || node_ask(fd, HMMSVM_IOC_STATS, &stats))
-            continue;
-        found++;
-        f((unsigned)strtoul(entry->d_name, NULL, 10), &stats);
+        while (target.pid && !node_ask(fd, HMMSVM_IOC_STATS, &stats)) {
+            found++;
+            f(&stats);
+            target.context++;
+            stats = (struct hmmsvm_stats){ .size = sizeof(stats), .target = target };
+        }
     }
     if (folder)
         closedir(folder);

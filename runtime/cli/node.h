@@ -54,7 +54,7 @@ double node_memory_mib(int fd);
  */
 bool node_context(int fd);
 
-/* Calls f for each process that has a context and that the caller may look into. */
-unsigned node_processes(int fd, void (*f)(unsigned pid, const struct hmmsvm_stats *stats));
+/* Calls f for each context of processes that the caller may look into; how many there are. */
+unsigned node_contexts(int fd, void (*f)(const struct hmmsvm_stats *stats));
 
 #endif

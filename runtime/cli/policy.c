@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "monitor.h"
 #include "node.h"
 
 enum {
@@ -38,14 +39,6 @@ struct policy_options {
 };
 
 static const char *const kinds[] = { "placement", "eviction" };
-
-static void json_string(const char *name, const char *text)
-{
-    printf("\"%s\":\"", name);
-    for (; *text; text++)
-        printf(*text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-    putchar('"');
-}
 
 /* ---- tunables ---- */
 
@@ -79,12 +72,12 @@ static void tunables_json(int fd, const struct hmmsvm_target *target, bool value
     printf("\"tunables\":[");
     for (i = 0; !tunable_at(fd, target, i, &t); i++) {
         printf("%s{", i ? "," : "");
-        json_string("name", t.name);
+        monitor_json_string(stdout, "name", t.name);
         if (values)
             printf(",\"value\":%lld", (long long)t.value);
         printf(",\"default\":%lld,\"min\":%lld,\"max\":%lld,", (long long)t.preset,
                (long long)t.min, (long long)t.max);
-        json_string("help", t.help);
+        monitor_json_string(stdout, "help", t.help);
         putchar('}');
     }
     putchar(']');
@@ -112,9 +105,9 @@ static void policy_print(int fd, const struct hmmsvm_policy_info *info, bool is_
         return;
     }
     printf("%s{", first ? "" : ",");
-    json_string("name", info->name);
+    monitor_json_string(stdout, "name", info->name);
     printf(",\"default\":%s,", is_default ? "true" : "false");
-    json_string("help", info->help);
+    monitor_json_string(stdout, "help", info->help);
     if (tunables) {
         putchar(',');
         tunables_json(fd, &mine, false);
@@ -211,9 +204,9 @@ static void policy_show(int fd, const struct policy_options *o)
         return;
     }
     printf("{\"pid\":%u,\"context\":%u,", o->target.pid, o->target.context);
-    json_string("placement", choice.placement);
+    monitor_json_string(stdout, "placement", choice.placement);
     putchar(',');
-    json_string("eviction", choice.eviction);
+    monitor_json_string(stdout, "eviction", choice.eviction);
     putchar(',');
     tunables_json(fd, &o->target, true);
     puts("}");

@@ -278,32 +278,64 @@ static int watch_process(struct stat_options *o)
 
 /* ---- without a process ---- */
 
-static unsigned listed_page_size;
+static double listed_page_mib;
 
-static void process_print(unsigned pid, const struct hmmsvm_stats *stats)
+/* The name of a program, as ps(1) has it; "?" if it is gone. */
+static void program_name(unsigned pid, char name[64])
 {
-    char *path = cli_format("/proc/%u/comm", pid), name[64] = "?";
+    char *path = cli_format("/proc/%u/comm", pid);
     FILE *file = fopen(path, "re");
 
-    if (file && fgets(name, sizeof(name), file))
+    strcpy(name, "?");
+    if (file && fgets(name, 64, file))
         name[strcspn(name, "\n")] = '\0';
     if (file)
         fclose(file);
     free(path);
-    printf("%8u %-16s %12.1f %14llu %14llu\n", pid, name,
-           (double)stats->device_pages * listed_page_size / (1 << 20),
-           (unsigned long long)stats->device_faults, (unsigned long long)stats->cpu_faults);
 }
 
-static int processes_list(void)
+static void context_print(const struct hmmsvm_stats *s)
+{
+    char name[64];
+
+    program_name(s->target.pid, name);
+    printf("%8u %7u %-16s %8.1f %8.1f %8.1f %10llu %10llu %14llu %14llu\n", s->target.pid,
+           s->target.context, name, (double)s->device_pages * listed_page_mib,
+           (double)s->device_pages_share * listed_page_mib,
+           (double)s->device_pages_limit * listed_page_mib, (unsigned long long)s->evictions,
+           (unsigned long long)s->evictions_by_others, (unsigned long long)s->device_faults,
+           (unsigned long long)s->cpu_faults);
+}
+
+static void context_print_json(const struct hmmsvm_stats *s)
+{
+    char name[64];
+
+    program_name(s->target.pid, name);
+    printf("{\"pid\":%u,\"context\":%u,", s->target.pid, s->target.context);
+    monitor_json_string(stdout, "program", name);
+    printf(",\"resident_mib\":%.3f,\"share_mib\":%.3f,\"limit_mib\":%.3f",
+           (double)s->device_pages * listed_page_mib,
+           (double)s->device_pages_share * listed_page_mib,
+           (double)s->device_pages_limit * listed_page_mib);
+    monitor_json_counters(stdout, s);
+    puts("}");
+}
+
+static int contexts_list(bool json)
 {
     struct hmmsvm_version version;
     int fd = node_open(&version);
 
-    listed_page_size = version.page_size;
-    printf("%8s %-16s %12s %14s %14s\n", "PID", "program", "resident MiB", "device faults",
-           "CPU faults");
-    if (!node_processes(fd, process_print))
+    listed_page_mib = (double)version.page_size / (1 << 20);
+    if (json) {
+        node_contexts(fd, context_print_json);
+        close(fd);
+        return 0;
+    }
+    printf("%8s %7s %-16s %8s %8s %8s %10s %10s %14s %14s\n", "PID", "context", "program",
+           "MiB", "share", "limit", "evictions", "for others", "device faults", "CPU faults");
+    if (!node_contexts(fd, context_print))
         puts("no process of yours uses the device now");
     close(fd);
     return 0;
@@ -338,6 +370,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_END:
         if (o->map && o->format == FORMAT_CSV)
             argp_error(state, "--map does not go with --csv");
+        if (!o->argv && !o->pid && o->format == FORMAT_CSV)
+            argp_error(state, "--csv is for a process; the list of them is text or --json");
         break;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -354,7 +388,8 @@ int cli_stat(int argc, char **argv)
         .doc = "Watch what the device does with the memory of a process: faults of either side, "
                "memory that moves, evictions, and how much is in device memory."
                "\vWith a program, it is run as `hmmsvm run` does and watched to its end; the exit "
-               "status is its own. Without either, the processes that use the device are listed. "
+               "status is its own. Without either, the contexts of your processes are listed, with what "
+               "each has of device memory, its fair share of it and its limit. "
                "\"failed\" counts device faults that ended in a signal, pages that could not "
                "move, and errors of the policy. Exit status: 0, or 125 if hmmsvm failed.",
     };
@@ -364,5 +399,5 @@ int cli_stat(int argc, char **argv)
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &o);
     if (o.argv)
         return watch_program(&o);
-    return o.pid ? watch_process(&o) : processes_list();
+    return o.pid ? watch_process(&o) : contexts_list(o.format == FORMAT_JSON);
 }

@@ -9,7 +9,6 @@
  *
  * Locking: none; the environment must not change meanwhile, as with getenv().
  */
-#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,7 +182,7 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
 
     if (!params)
         params = &defaults;
-    *config = (struct config){.node = DEFAULT_NODE};
+    *config = (struct config){.node = DEFAULT_NODE, .memory_limit = NO_MEMORY_LIMIT};
 
     if ((unsigned)params->mode > HMMSVM_MODE_DIRECT)
         return error_set(-EINVAL, "mode is %d: it has to be one of enum hmmsvm_mode",
@@ -245,6 +244,8 @@ int config_read(const struct hmmsvm_open_params *params, struct config *config)
     config->events = config_get("HMMSVM_EVENTS");
 
     err = config_number("HMMSVM_MEMORY", 0, 255, &config->memory);
+    if (!err)
+        err = config_number("HMMSVM_MEMORY_LIMIT", 0, 1 << 24, &config->memory_limit);
     if (!err)
         err = config_policy("HMMSVM_POLICY", &config->placement);
     if (!err)

@@ -48,6 +48,12 @@
     X(failed_kind)                                                                                 \
     X(policy_errors)                                                                               \
     X(withdrawals)                                                                                 \
-    X(sampled_faults)
+    X(sampled_faults)                                                                              \
+    X(evictions_by_others)                                                                         \
+    X(evictions_limit)                                                                             \
+    X(failed_limit)                                                                                \
+    X(device_pages_charged)                                                                        \
+    X(device_pages_limit)                                                                          \
+    X(device_pages_share)
 
 #endif /* HMMSVM_COUNTERS_H */

@@ -4,7 +4,7 @@
  *
  *   device.c   opening, closing, fork                     (top)
  *   launch.c   launches and completions
- *   memory.c   device memory, policies, events
+ *   memory.c   device memory, limits, policies, events
  *   eventlog.c the file of HMMSVM_EVENTS
  *   engine.c   starting the engine and noticing its end
  *   stats.c    the summary of HMMSVM_STATS
@@ -17,6 +17,7 @@
 #ifndef HMMSVM_INTERNAL_H
 #define HMMSVM_INTERNAL_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +36,8 @@
 enum stats_format { STATS_OFF, STATS_TEXT, STATS_JSON };
 
 #define MAX_TUNABLES 16
+
+#define NO_MEMORY_LIMIT UINT_MAX
 
 /* A tunable as the environment sets it. */
 struct config_tunable {
@@ -58,6 +61,7 @@ struct config {
     bool debug;
     bool spin; /* there is more than one CPU */
     unsigned memory;                       /* which device memory */
+    unsigned memory_limit;                 /* MiB of it, or NO_MEMORY_LIMIT */
     const char *placement, *eviction;      /* NULL: the module's choice */
     unsigned nr_tunables;
     struct config_tunable tunables[MAX_TUNABLES];

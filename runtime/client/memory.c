@@ -18,6 +18,7 @@
 #include "internal.h"
 
 #define MEMORY_MINOR 1 /* of the ABI, which brought all of this */
+#define LIMIT_MINOR 2u /* limits */
 
 struct hmmsvm_event_reader {
     const struct hmmsvm_event_ring *ring;
@@ -131,6 +132,29 @@ HMMSVM_API int hmmsvm_device_memory(struct hmmsvm_device *dev, struct hmmsvm_mem
         return err;
     err = device_ioctl(dev->fd, HMMSVM_IOC_MEMORY, out);
     return err ? memory_error(err, "device memory cannot be described") : 0;
+}
+
+HMMSVM_API int hmmsvm_device_limit(struct hmmsvm_device *dev, const uint64_t *bytes,
+                                   struct hmmsvm_limit *out)
+{
+    struct hmmsvm_limit limit = {
+        .size = sizeof(limit),
+        .flags = bytes ? HMMSVM_LIMIT_SET : 0,
+        .limit = bytes ? *bytes : 0,
+    };
+    int err = memory_ready(dev);
+
+    if (!err && dev->version.abi_minor < LIMIT_MINOR)
+        err = error_set(-ENOTSUP, "the loaded module (%s) knows no limits of device memory: load "
+                        "the one that was installed with the library", dev->version.release);
+    if (!err) {
+        err = device_ioctl(dev->fd, HMMSVM_IOC_LIMIT, &limit);
+        if (err)
+            err = memory_error(err, "device memory cannot be limited");
+    }
+    if (out)
+        *out = limit;
+    return err;
 }
 
 /* ---- policies --------------------------------------------------------------- */
@@ -262,15 +286,19 @@ HMMSVM_API int hmmsvm_device_tunable(struct hmmsvm_device *dev, const char *name
     return 0;
 }
 
-/* Carries out what the environment says of policies; once, when the device is opened. */
+/* Carries out what the environment says of limits and policies; once, when the device is opened. */
 int memory_configure(struct hmmsvm_device *dev)
 {
     const struct config *config = &dev->config;
+    const uint64_t limit = (uint64_t)config->memory_limit << 20;
     int err;
 
-    if (!config->placement && !config->eviction && !config->nr_tunables)
+    if (!config->placement && !config->eviction && !config->nr_tunables &&
+        config->memory_limit == NO_MEMORY_LIMIT)
         return 0;
     err = memory_ready(dev);
+    if (!err && config->memory_limit != NO_MEMORY_LIMIT)
+        err = hmmsvm_device_limit(dev, &limit, NULL);
     if (!err)
         err = hmmsvm_device_policy(dev, config->placement, config->eviction);
     for (unsigned i = 0; !err && i < config->nr_tunables; i++) {

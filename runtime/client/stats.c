@@ -96,18 +96,20 @@ static void stats_text_memory(struct hmmsvm_device *dev, const struct hmmsvm_sta
             (uint64_t)s->huge_to_device, (uint64_t)s->refaults, (double)s->migrate_ns / 1e6);
     fprintf(stderr,
             "hmmsvm:   to the system   %10.1f MiB  (%" PRIu64 " pages: %" PRIu64
-            " for CPU faults, %" PRIu64 " in %" PRIu64 " evictions; %" PRIu64 " huge)\n",
+            " for CPU faults, %" PRIu64 " in %" PRIu64 " evictions, %" PRIu64
+            " of them for others; %" PRIu64 " huge)\n",
             mib(s->pages_to_system * page), (uint64_t)s->pages_to_system,
             (uint64_t)s->pages_to_system_cpu, (uint64_t)s->pages_to_system_evicted,
-            (uint64_t)s->evictions, (uint64_t)s->huge_to_system);
+            (uint64_t)s->evictions, (uint64_t)s->evictions_by_others,
+            (uint64_t)s->huge_to_system);
     fprintf(stderr, "hmmsvm:   CPU faults      %10" PRIu64 "  %.3f ms\n", (uint64_t)s->cpu_faults,
             (double)s->cpu_fault_ns / 1e6);
     fprintf(stderr,
             "hmmsvm:   did not move    %10" PRIu64 " pages  (%" PRIu64 " no room, %" PRIu64
-            " no system memory, %" PRIu64 " busy), %" PRIu64 " faults on files and the like\n",
+            " of them within a limit, %" PRIu64 " no system memory, %" PRIu64 " busy), %" PRIu64 " faults on files and the like\n",
             (uint64_t)(s->failed_no_memory + s->failed_no_system_memory + s->failed_busy),
-            (uint64_t)s->failed_no_memory, (uint64_t)s->failed_no_system_memory,
-            (uint64_t)s->failed_busy, (uint64_t)s->failed_kind);
+            (uint64_t)s->failed_no_memory, (uint64_t)s->failed_limit,
+            (uint64_t)s->failed_no_system_memory, (uint64_t)s->failed_busy, (uint64_t)s->failed_kind);
     fprintf(stderr,
             "hmmsvm:   policy          %10" PRIu64 " errors, %" PRIu64
             " blocks withdrawn to see accesses, %" PRIu64 " seen\n",

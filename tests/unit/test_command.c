@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `hmmsvm policy` and `hmmsvm stat` on a module that is made up: what they
+ * `hmmsvm policy`, `hmmsvm limit` and `hmmsvm stat` on a module that is made up: what they
  * ask, what they print, and the words of every error, to the letter.
  */
 #include <fcntl.h>
@@ -81,6 +81,7 @@ static struct {
     unsigned pid; /* that has a context */
     struct hmmsvm_policy_choice set;
     struct hmmsvm_tunable_value tunable;
+    struct hmmsvm_limit limit;
     struct hmmsvm_target asked;
     unsigned sets, creates;
 } module;
@@ -185,9 +186,27 @@ static int answer(unsigned long request, void *arg)
         struct hmmsvm_stats *s = arg;
 
         s->device_pages = 512;
+        s->device_pages_share = 1024;
+        s->device_pages_limit = 2048;
+        s->evictions = 6;
+        s->evictions_by_others = 5;
         s->device_faults = 7;
         s->cpu_faults = 9;
         return target_check(&s->target);
+    }
+    case HMMSVM_IOC_LIMIT: {
+        struct hmmsvm_limit *l = arg;
+
+        module.limit = *l;
+        if (!(l->flags & HMMSVM_LIMIT_SET))
+            l->limit = HMMSVM_NO_LIMIT;
+        l->context_max = 48 << 20;
+        l->user_max = HMMSVM_NO_LIMIT;
+        l->charged = 3 << 20;
+        l->user_charged = 5 << 20;
+        l->share = 32 << 20;
+        l->user = 1000;
+        return target_check(&l->target);
     }
     case HMMSVM_IOC_MEMORY: {
         struct hmmsvm_memory *m = arg;
@@ -415,21 +434,74 @@ static void policy_is_wrong(void **state)
                 "--set takes NAME=VALUE with a whole number, not \"=1\"");
 }
 
+/* ---- limits ---- */
+
+static void limits(void **state)
+{
+    char expected[1024];
+
+    (void)state;
+    module.minor = 2;
+    assert_string_equal(run(cli_limit, ""),
+        "  limit of a context               48.0 MiB  module parameter context_limit_mb\n"
+        "  limit of user 1000               none  module parameter user_limit_mb; in use 5.0 MiB\n"
+        "  fair share now                   32.0 MiB\n");
+    assert_int_equal(module.creates, 1);
+    assert_int_equal(module.limit.flags, 0);
+    assert_string_equal(run(cli_limit, "--json"),
+        "{\"user\":1000,\"context_max\":50331648,\"user_max\":null,\"user_charged\":5242880,"
+        "\"share\":33554432}\n");
+    snprintf(expected, sizeof(expected), "process %d, context 0:\n"
+        "  device memory                     3.0 MiB\n"
+        "  its own limit                     7.0 MiB\n"
+        "  limit of a context               48.0 MiB  module parameter context_limit_mb\n"
+        "  limit of user 1000               none  module parameter user_limit_mb; in use 5.0 MiB\n"
+        "  fair share now                   32.0 MiB\n", (int)getpid());
+    assert_string_equal(run(cli_limit, with_pid("%d 7")), expected);
+    assert_int_equal(module.limit.flags, HMMSVM_LIMIT_SET);
+    assert_int_equal(module.limit.limit, 7 << 20);
+    snprintf(expected, sizeof(expected), "{\"user\":1000,\"pid\":%d,\"context\":0,"
+        "\"charged\":3145728,\"limit\":null,\"context_max\":50331648,\"user_max\":null,"
+        "\"user_charged\":5242880,\"share\":33554432}\n", (int)getpid());
+    assert_string_equal(run(cli_limit, with_pid("--json %d none")), expected);
+    assert_true(module.limit.limit == HMMSVM_NO_LIMIT);
+
+    module.target_error = ENODEV;
+    assert_dies(cli_limit, with_pid("%d 7"),
+                "the module has no device memory (`hmmsvm load` gives it some)");
+    module.target_error = EPERM;
+    assert_dies(cli_limit, "12", "no permission to look into process 12: it is another user's or "
+                "has more rights (try with sudo)");
+    module.minor = 1;
+    assert_dies(cli_limit, "", "the loaded module (0.0.7) knows no limits of device memory");
+}
+
 /* ---- stat ---- */
+
+#define HEAD                                                                                       \
+    "     PID context program               MiB    share    limit  evictions for others  "          \
+    "device faults     CPU faults\n"
 
 static void processes(void **state)
 {
-    char expected[256];
+    char expected[512];
+    const char *text;
 
     (void)state;
     snprintf(expected, sizeof(expected),
-             "     PID program          resident MiB  device faults     CPU faults\n"
-             "%8d %-16s %12.1f %14d %14d\n", (int)getpid(), "command", 2.0, 7, 9);
+             HEAD "%8d       0 command               2.0      4.0      8.0          6          5"
+             "              7              9\n", (int)getpid());
     assert_string_equal(run(cli_stat, ""), expected);
+    text = run(cli_stat, "--json");
+    snprintf(expected, sizeof(expected), "{\"pid\":%d,\"context\":0,\"program\":\"command\","
+             "\"resident_mib\":2.000,\"share_mib\":4.000,\"limit_mib\":8.000,"
+             "\"device_faults\":7,", (int)getpid());
+    assert_int_equal(strncmp(text, expected, strlen(expected)), 0);
+    assert_non_null(strstr(text, ",\"evictions_by_others\":5,"));
+    assert_string_equal(strchr(text, '\n'), "\n");
     module.pid = 0x7fffffff;
-    assert_string_equal(run(cli_stat, ""),
-             "     PID program          resident MiB  device faults     CPU faults\n"
-             "no process of yours uses the device now\n");
+    assert_string_equal(run(cli_stat, ""), HEAD "no process of yours uses the device now\n");
+    assert_string_equal(run(cli_stat, "--json"), "");
 }
 
 static void watches(void **state)
@@ -438,10 +510,10 @@ static void watches(void **state)
 
     (void)state;
     assert_non_null(strstr(text, "            0            0          0.0          0.0          0"
-                                 "         0       2.0     96        0\n"));
+                                 "      0         0       2.0      4      8        0\n"));
     text = run(cli_stat, with_pid("-i 0.05 -n 1 --json --map %d"));
     assert_non_null(strstr(text, "\"resident_mib\":2.000,\"total_mib\":96.000,"));
-    assert_non_null(strstr(text, ",\"sampled_faults\":0,\"blocks\":[[2097152,512,0,0,0],"
+    assert_non_null(strstr(text, ",\"device_pages_share\":1024,\"blocks\":[[2097152,512,0,0,0],"
                                  "[4194304,512,0,0,0]]}\n"));
     text = run(cli_stat, with_pid("-i 0.05 -n 1 --map %d"));
     assert_non_null(strstr(text, "  000000000000 | ##\n"));
@@ -468,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup(policy_of_a_process, setup),
         cmocka_unit_test_setup(policy_is_changed, setup),
         cmocka_unit_test_setup(policy_is_wrong, setup),
+        cmocka_unit_test_setup(limits, setup),
         cmocka_unit_test_setup(processes, setup),
         cmocka_unit_test_setup(watches, setup),
         cmocka_unit_test_setup(watches_a_program, setup),

@@ -234,9 +234,14 @@ static void policies_are_taken(void **state)
     assert_null(config.placement);
     assert_null(config.eviction);
     assert_int_equal(config.memory, 0);
+    assert_int_equal(config.memory_limit, NO_MEMORY_LIMIT);
     assert_int_equal(config.nr_tunables, 0);
     assert_int_equal(read_with("HMMSVM_MEMORY", "3"), 0);
     assert_int_equal(config.memory, 3);
+    assert_int_equal(read_with("HMMSVM_MEMORY_LIMIT", "0"), 0);
+    assert_int_equal(config.memory_limit, 0);
+    assert_int_equal(read_with("HMMSVM_MEMORY_LIMIT", "16777216"), 0);
+    assert_int_equal(config.memory_limit, 16777216);
     assert_int_equal(read_with("HMMSVM_TUNABLES", "a=1"), 0);
     assert_int_equal(config.nr_tunables, 1);
     assert_int_equal(read_with("HMMSVM_TUNABLES", "density=51,window_ms=-9223372036854775808"), 0);
@@ -283,6 +288,9 @@ static void bad_policies(void **state)
     assert_int_equal(read_with("HMMSVM_MEMORY", "256"), -EINVAL);
     assert_string_equal(hmmsvm_last_error(),
                         "HMMSVM_MEMORY is \"256\": it has to be a number from 0 to 255");
+    assert_int_equal(read_with("HMMSVM_MEMORY_LIMIT", "16777217"), -EINVAL);
+    assert_string_equal(hmmsvm_last_error(), "HMMSVM_MEMORY_LIMIT is \"16777217\": it has to be "
+                        "a number from 0 to 16777216");
 }
 
 int main(void)

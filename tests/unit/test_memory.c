@@ -27,6 +27,7 @@ static struct {
     struct hmmsvm_residency residency;
     struct hmmsvm_events events;
     struct hmmsvm_create create;
+    struct hmmsvm_limit limit;
     uint32_t memories;
 } module;
 
@@ -118,6 +119,10 @@ static int answer(unsigned long request, void *arg)
         r->count = 1;
         return 0;
     }
+    case HMMSVM_IOC_LIMIT:
+        module.limit = *(struct hmmsvm_limit *)arg;
+        ((struct hmmsvm_limit *)arg)->charged = 4 << 20;
+        return err;
     case HMMSVM_IOC_EVENTS:
         module.events = *(struct hmmsvm_events *)arg;
         ((struct hmmsvm_events *)arg)->fd = ring_answer.bytes ? ring_answer.fd : 77;
@@ -170,6 +175,7 @@ static int setup(void **state)
     strcpy(device.version.release, "0.0.7");
     strcpy(device.reason, "kernel: made \"up\"");
     device.config.workers = 4;
+    device.config.memory_limit = NO_MEMORY_LIMIT;
     return unit_clear_environment(state);
 }
 
@@ -326,6 +332,42 @@ static void memory(void **state)
     module.memories = 0;
     assert_error(hmmsvm_device_memory(&device, &out), -ENODEV,
                  "device memory cannot be described: " NO_MEMORY);
+}
+
+/* ---- limits ---- */
+
+static void limit(void **state)
+{
+    const uint64_t bytes = 3 << 20;
+    struct hmmsvm_limit out;
+
+    (void)state;
+    device.version.abi_minor = 2;
+    assert_int_equal(hmmsvm_device_limit(&device, NULL, &out), 0);
+    assert_int_equal(module.limit.flags, 0);
+    assert_int_equal(out.charged, 4 << 20);
+    assert_int_equal(hmmsvm_device_limit(&device, &bytes, NULL), 0);
+    assert_int_equal(module.limit.flags, HMMSVM_LIMIT_SET);
+    assert_int_equal(module.limit.limit, bytes);
+    module.error = ENODEV;
+    assert_error(hmmsvm_device_limit(&device, &bytes, NULL), -ENODEV,
+                 "device memory cannot be limited: " NO_MEMORY);
+    module.error = 0;
+    module.asked = 0;
+    device.version.abi_minor = 1;
+    assert_error(hmmsvm_device_limit(&device, &bytes, NULL), -ENOTSUP,
+                 "the loaded module (0.0.7) knows no limits of device memory: load the one that was "
+                 "installed with the library");
+    assert_int_equal(module.asked, 0);
+
+    /* As the environment has it. */
+    assert_int_equal(memory_configure(&device), 0);
+    device.config.memory_limit = 5;
+    assert_int_equal(memory_configure(&device), -ENOTSUP);
+    device.version.abi_minor = 2;
+    assert_int_equal(memory_configure(&device), 0);
+    assert_int_equal(module.limit.limit, 5 << 20);
+    assert_int_equal(module.asked, 1);
 }
 
 /* ---- policies ---- */
@@ -769,9 +811,10 @@ static void print(void)
     "hmmsvm:   to the device         82.0 MiB  (21000 pages in 20000 migrations, "                 \
     "22000 not copied, 28000 huge, 27000 refaults), 0.030 ms\n"                                    \
     "hmmsvm:   to the system         89.8 MiB  (23000 pages: 24000 for CPU faults, "               \
-    "25000 in 26000 evictions; 29000 huge)\n"                                                      \
+    "25000 in 26000 evictions, 38000 of them for others; 29000 huge)\n"                            \
     "hmmsvm:   CPU faults           18000  0.019 ms\n"                                             \
-    "hmmsvm:   did not move         96000 pages  (31000 no room, 32000 no system memory, "         \
+    "hmmsvm:   did not move         96000 pages  (31000 no room, 40000 of them within a limit, "   \
+    "32000 no system memory, "                                                                     \
     "33000 busy), 34000 faults on files and the like\n"                                            \
     "hmmsvm:   policy               35000 errors, 36000 blocks withdrawn to see accesses, "        \
     "37000 seen\n"
@@ -823,7 +866,9 @@ static void json_summary(void **state)
             "\"huge_to_device\":28000,\"huge_to_system\":29000,\"migrate_ns\":30000,"
             "\"failed_no_memory\":31000,\"failed_no_system_memory\":32000,\"failed_busy\":33000,"
             "\"failed_kind\":34000,\"policy_errors\":35000,\"withdrawals\":36000,"
-            "\"sampled_faults\":37000,\"device_bytes\":268435456,\"device_node\":1}\n");
+            "\"sampled_faults\":37000,\"evictions_by_others\":38000,\"evictions_limit\":39000,"
+            "\"failed_limit\":40000,\"device_pages_charged\":41000,\"device_pages_limit\":42000,"
+            "\"device_pages_share\":43000,\"device_bytes\":268435456,\"device_node\":1}\n");
     device.version.features = HMMSVM_FEATURE_MIRROR;
     summary(STATS_JSON, JSON_MIRROR "}\n");
 }
@@ -838,6 +883,7 @@ int main(void)
         cmocka_unit_test_setup(migrate_errors, setup),
         cmocka_unit_test_setup(advise, setup),
         cmocka_unit_test_setup(memory, setup),
+        cmocka_unit_test_setup(limit, setup),
         cmocka_unit_test_setup(policy, setup),
         cmocka_unit_test_setup(policy_errors, setup),
         cmocka_unit_test_setup(tunable, setup),

@@ -54,7 +54,10 @@ static void rates(void **state)
     assert_true(r.to_system_mib == 23 * 256 / 256);
     assert_true(r.evictions == 26 * 256);
     assert_true(r.refaults == 27 * 256);
+    assert_true(r.lost == 38 * 256);
     assert_true(r.resident_mib == 14 * 1512 / 256.0);
+    assert_true(r.limit_mib == 42 * 1512 / 256.0);
+    assert_true(r.share_mib == 43 * 1512 / 256.0);
     assert_int_equal(r.failures, (5 + 31 + 32 + 33 + 35) * 512);
 
     /* Another context: its counters began at zero. */
@@ -79,8 +82,11 @@ static const struct monitor_rates example = {
     .to_device_mib = 1234.56,
     .to_system_mib = 0.04,
     .evictions = 17,
+    .lost = 5,
     .refaults = 3.4,
     .resident_mib = 127.9,
+    .share_mib = 128,
+    .limit_mib = 192,
     .failures = 42,
 };
 
@@ -89,13 +95,17 @@ static void table(void **state)
     (void)state;
     monitor_text_head(out);
     monitor_text_line(out, &example, 256);
+    /* A module that knows no limits. */
+    monitor_text_line(out, &(struct monitor_rates){.at = 1}, 256);
     assert_printed(
-        "  time   dev faults   CPU faults    to device    to system  evictions  refaults"
-        "     resident of   failed\n"
-        "     s            /s           /s        MiB/s        MiB/s         /s        /s"
-        "       MiB    MiB        \n"
-        "  12.5       123456            7       1234.6          0.0         17         3"
-        "     127.9    256       42\n");
+        "  time   dev faults   CPU faults    to device    to system  evictions   lost  refaults"
+        "  resident  share  limit   failed\n"
+        "     s            /s           /s        MiB/s        MiB/s         /s     /s        /s"
+        "       MiB    MiB    MiB        \n"
+        "  12.5       123456            7       1234.6          0.0         17      5         3"
+        "     127.9    128    192       42\n"
+        "   1.0            0            0          0.0          0.0          0      0         0"
+        "       0.0      0    256        0\n");
 }
 
 #define COUNTERS                                                                                   \
@@ -105,7 +115,8 @@ static void table(void **state)
     "cpu_fault_ns,migrations_to_device,pages_to_device,pages_zeroed,pages_to_system,"              \
     "pages_to_system_cpu,pages_to_system_evicted,evictions,refaults,huge_to_device,"               \
     "huge_to_system,migrate_ns,failed_no_memory,failed_no_system_memory,failed_busy,failed_kind,"  \
-    "policy_errors,withdrawals,sampled_faults"
+    "policy_errors,withdrawals,sampled_faults,evictions_by_others,evictions_limit,failed_limit,"   \
+    "device_pages_charged,device_pages_limit,device_pages_share"
 
 static void csv(void **state)
 {
@@ -117,10 +128,11 @@ static void csv(void **state)
     assert_printed(
         "time_s,interval_s,device_faults_per_s,cpu_faults_per_s,to_device_mib_per_s,"
         "to_system_mib_per_s,evictions_per_s,refaults_per_s,resident_mib,total_mib,failures,"
-        COUNTERS "\n"
+        "lost_per_s,share_mib,limit_mib," COUNTERS "\n"
         "12.500,1.000,123456.000,7.000,1234.560,0.040,17.000,3.400,127.900,256.000,42,"
+        "5.000,128.000,192.000,"
         "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,"
-        "33,34,35,36,37\n");
+        "33,34,35,36,37,38,39,40,41,42,43\n");
 }
 
 static void json(void **state)
@@ -133,7 +145,8 @@ static void json(void **state)
         "{\"time_s\":12.500,\"interval_s\":1.000,\"device_faults_per_s\":123456.000,"
         "\"cpu_faults_per_s\":7.000,\"to_device_mib_per_s\":1234.560,"
         "\"to_system_mib_per_s\":0.040,\"evictions_per_s\":17.000,\"refaults_per_s\":3.400,"
-        "\"resident_mib\":127.900,\"total_mib\":256.000,\"failures\":42,\"device_faults\":1,"
+        "\"resident_mib\":127.900,\"total_mib\":256.000,\"failures\":42,\"lost_per_s\":5.000,"
+        "\"share_mib\":128.000,\"limit_mib\":192.000,\"device_faults\":1,"
         "\"device_write_faults\":2,\"app_faults\":3,\"retries\":4,\"failed_faults\":5,"
         "\"pages_mirrored\":6,\"pages_writable\":7,\"pages_upgraded\":8,\"pages_populated\":9,"
         "\"invalidations\":10,\"invalidations_zapped\":11,\"ranges\":12,\"fault_ns\":13,"
@@ -143,13 +156,16 @@ static void json(void **state)
         "\"pages_to_system_cpu\":24,\"pages_to_system_evicted\":25,\"evictions\":26,"
         "\"refaults\":27,\"huge_to_device\":28,\"huge_to_system\":29,\"migrate_ns\":30,"
         "\"failed_no_memory\":31,\"failed_no_system_memory\":32,\"failed_busy\":33,"
-        "\"failed_kind\":34,\"policy_errors\":35,\"withdrawals\":36,\"sampled_faults\":37");
+        "\"failed_kind\":34,\"policy_errors\":35,\"withdrawals\":36,\"sampled_faults\":37,"
+        "\"evictions_by_others\":38,\"evictions_limit\":39,\"failed_limit\":40,"
+        "\"device_pages_charged\":41,\"device_pages_limit\":42,\"device_pages_share\":43");
 }
 
 static void screen(void **state)
 {
     struct hmmsvm_stats s = {.size = sizeof(s), .device_pages = 32768, .device_faults = 1000,
-                             .cpu_faults = 20, .pages_to_device = 65536, .pages_to_system = 256};
+                             .cpu_faults = 20, .pages_to_device = 65536, .pages_to_system = 256,
+                             .evictions_by_others = 6};
     struct monitor_rates r = example;
 
     (void)state;
@@ -160,13 +176,14 @@ static void screen(void **state)
     monitor_screen(out, &(struct monitor_rates){0}, 0, &s, "process 5", 4);
     assert_printed(
         "process 5  12.5 s\n\n"
-        "  resident  [########........] 128.0 of 256 MiB\n\n"
+        "  resident  [###########.....] 128.0 of 192 MiB, fair share 128.0\n\n"
         "                                 now         in all\n"
         "  device faults      123456.0 /s             1000.0 \n"
         "  CPU faults              7.0 /s               20.0 \n"
         "  to device            1234.6 MiB/s           256.0 MiB\n"
         "  to system               0.0 MiB/s             1.0 MiB\n"
         "  evictions              17.0 /s                0.0 \n"
+        "  lost to others          5.0 /s                6.0 \n"
         "  refaults                3.4 /s                0.0 \n"
         "--process 5  0.0 s\n\n"
         "  resident  [....] 0.0 of 0 MiB\n\n"
@@ -176,6 +193,7 @@ static void screen(void **state)
         "  to device               0.0 MiB/s             0.0 MiB\n"
         "  to system               0.0 MiB/s             0.0 MiB\n"
         "  evictions               0.0 /s                0.0 \n"
+        "  lost to others          0.0 /s                6.0 \n"
         "  refaults                0.0 /s                0.0 \n"
         "\n  failed: 0 faults; pages: 0 no room, 0 no system memory, 2 busy; 0 policy errors\n");
 }
