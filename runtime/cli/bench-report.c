@@ -247,6 +247,9 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
         fputs("<p><b>The machine was emulated.</b> Times are those of an emulator: only their ratios in this "
               "run mean something, and faults and copies cost other than they do on a processor. Counts are "
               "real.</p>\n", out);
+    fputs("<p>Device memory is ordinary memory of a NUMA node here, so that the device uses it about as fast as system "
+          "memory: times show what a policy <b>costs</b>. What it would gain on a device whose own memory is faster, the "
+          "counts say in part, and <code>hmmsvm sim</code> computes for a trace.</p>\n", out);
     fprintf(out, "<p>Each policy ran in turns with the others, repetition by repetition. The <b>ratio</b> is the "
                  "time of the measured part over that of <b>%s</b> in the same repetition: the median, with its "
                  "95 %% confidence interval (bootstrap) where there are two runs or more. Below 1 is faster. "
