@@ -96,6 +96,7 @@ static void child(const struct bench_job *job, int in, int out)
         /* Nothing moves before the measured part. */
         setenv("HMMSVM_POLICY", "remote", 1);
         unsetenv("HMMSVM_EVICTION");
+        unsetenv("HMMSVM_TUNABLES");
         unsetenv("HMMSVM_STATS");
     } else {
         setenv("HMMSVM_POLICY", job->key.policy, 1);
@@ -120,6 +121,7 @@ static void process_start(struct process *p)
         cli_die("cannot start a process: %s", strerror(errno));
     if (!p->pid)
         child(p->job, to[0], from[1]);
+    setpgid(p->pid, p->pid); /* whoever is first */
     p->in = to[1];
     p->out = from[0];
     if (p->job->steps) {
