@@ -295,7 +295,8 @@ bool bench_write_html(const char *folder, const struct bench_results *results,
     head(out, results, s);
     fputs("<h2>What was best</h2>\n", out);
     winners_table(out, s);
-    fputs("<h2>Over all workloads</h2>\n<p>Geometric means of the ratios.</p>\n", out);
+    fputs("<h2>Over all workloads</h2>\n<p>Geometric means of the ratios, of those workloads that a policy "
+          "finished.</p>\n", out);
     plot(out, folder, BENCH_PLOT_MEANS);
     for (i = 0; i < s->count; i += n) {
         n = bench_group(s, i);

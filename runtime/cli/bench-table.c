@@ -57,7 +57,7 @@ static void table_means(FILE *out, const struct bench_summary *s)
     size_t i, k, n;
     double mean;
 
-    fprintf(out, "\nGeometric means of the ratios to %s, over workloads:\n", s->peer);
+    fprintf(out, "\nGeometric means of the ratios to %s, over the workloads that were finished:\n", s->peer);
     for (i = 0; i < s->count; i++) {
         for (k = 0; k < i; k++)
             if (s->cells[k].key.ratio == s->cells[i].key.ratio &&
