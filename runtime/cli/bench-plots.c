@@ -19,6 +19,7 @@
 
 #define PAGES_PER_MIB 256.0
 #define BLOCK_PAGES   512.0
+#define TIME_POINTS   100 /* of a line, or twice as many at the most */
 #define MAP_COLUMNS   100
 #define MAP_ROWS      64
 
@@ -288,6 +289,8 @@ static void time_draw(const struct drawing *d, size_t first, size_t count)
                     since(samples, k, "refaults"),
                 };
 
+                if (k % (n / TIME_POINTS + 1) && k + 1 < n)
+                    continue;
                 fprintf(out, "%g %g %g %g\n", number(samples[k], "time_s"), values[0], values[1],
                         values[2]);
                 for (p = 0; p < 3; p++)
