@@ -1,5 +1,7 @@
 # Makes the archive that kernels are linked with, of our objects and libgcc's,
-# and a header with its hash, which goes into the key of cached kernels.
+# and a header with its hash, which goes into the key of cached kernels. OBJECTS has bars between
+# them: a command line would be taken apart at semicolons.
+string(REPLACE "|" ";" OBJECTS "${OBJECTS}")
 file(REMOVE "${OUTPUT}")
 set(script "CREATE ${OUTPUT}\n")
 foreach(object IN LISTS OBJECTS)
