@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define CLI_FAILED       125
 #define CLI_NOT_RUNNABLE 126
@@ -55,6 +56,10 @@ const char *cli_cache(void);
  * environment always wins. Ends the program if the runtime is not there.
  */
 void cli_environment(void);
+
+/* Starts a program as `hmmsvm run` does, beside this one; and waits for it: its exit status. */
+pid_t cli_program_start(char **argv);
+int cli_program_end(pid_t pid);
 
 /*
  * Sees to it that POCL_CACHE_DIR names the folder whose built kernels a guest will find: building is

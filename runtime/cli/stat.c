@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -184,37 +183,6 @@ static void watch_loop(struct watch *w, struct monitor_sample before, struct mon
     }
 }
 
-/* Starts the program as `hmmsvm run` does. */
-static pid_t program_start(char **argv)
-{
-    pid_t pid;
-
-    cli_environment();
-    fflush(NULL);
-    pid = fork();
-    if (pid < 0)
-        cli_die("cannot start a process: %s", strerror(errno));
-    if (!pid) {
-        int err;
-
-        execvp(argv[0], argv);
-        err = errno;
-        cli_say("cannot run %s: %s", argv[0], strerror(err));
-        _exit(err == ENOENT ? CLI_NOT_FOUND : CLI_NOT_RUNNABLE);
-    }
-    return pid;
-}
-
-static int program_end(pid_t pid)
-{
-    int status;
-
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return CLI_FAILED;
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 static void watch_begin(struct watch *w, struct stat_options *o)
 {
     struct hmmsvm_version version;
@@ -246,7 +214,7 @@ static int watch_program(struct stat_options *o)
     int status;
 
     watch_begin(&w, o);
-    pid = program_start(o->argv);
+    pid = cli_program_start(o->argv);
     /* What the terminal sends to both is for the program. */
     signal(SIGINT, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
@@ -254,7 +222,7 @@ static int watch_program(struct stat_options *o)
     watch_target(&w, (unsigned)pid);
     if (context_wait(&w, &last))
         watch_loop(&w, before, last);
-    status = program_end(pid);
+    status = cli_program_end(pid);
     if (!w.lines && status != CLI_NOT_FOUND && status != CLI_NOT_RUNNABLE)
         cli_say("there was nothing to watch: %s did not open the device itself in kernel mode, or "
                 "not for long", o->argv[0]);
