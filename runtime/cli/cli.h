@@ -87,6 +87,7 @@ int cli_limit(int argc, char **argv);
 int cli_load(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_conformance(int argc, char **argv);
+int cli_record(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_sim(int argc, char **argv);
 

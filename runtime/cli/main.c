@@ -27,6 +27,7 @@ static const struct {
     { "limit", cli_limit, "how much device memory a process may have: show, change" },
     { "load", cli_load, "load the kernel module with device memory on the best NUMA node" },
     { "serve", cli_serve, "let programs on other machines use the device through pocl" },
+    { "record", cli_record, "record a trace of what a program's kernels do with memory" },
     { "trace", cli_trace, "print, pack or make up traces of memory use" },
     { "sim", cli_sim, "replay traces against migration policies" },
     { "conformance", cli_conformance, "run a build of the OpenCL conformance tests on the device" },

@@ -195,6 +195,11 @@ static unsigned int hmm_probe(struct pocl_device_ops *ops)
         return 0;
     }
     hmmsvm_device_info(d->svm, &d->info);
+    if (!hmm_record_open(d)) {
+        hmmsvm_device_close(d->svm);
+        d->svm = NULL;
+        return 0;
+    }
 
     err = hmm_queue_start(d);
     if (err != 0) {
@@ -262,6 +267,8 @@ static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)
 
     /* more groups are on their way than there are processors when they wait for each other */
     device->yield_in_wait_loops = CL_TRUE;
+
+    device->report_accesses = hmm_record_is_on();
 
     /* an integer division by zero must not end the engine */
     device->run_sanitize_divrem_pass = CL_TRUE;

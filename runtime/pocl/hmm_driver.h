@@ -11,6 +11,8 @@
  *                 event's end
  *   hmm_memory.c  moves memory, and allocates where it matters
  *   hmm_link.c    makes kernels that need nothing from anybody else
+ *   hmm_record.c  sends what kernels used to `hmmsvm record`, and with
+ *   hmm_record_cpu.c what the CPU wrote between them
  *   support/      what such kernels are linked with
  *
  * Locking: pocl's own locks (event, queue) are taken before the driver's.
@@ -28,6 +30,7 @@
 
 #include "config.h"
 #include "pocl_cl.h"
+#include "record.h"
 
 /* Errors that a user has to see, with or without POCL_DEBUG. */
 void hmm_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -177,5 +180,24 @@ cl_int hmm_set_kernel_exec_info(cl_device_id device, unsigned program_device_i, 
 int hmm_finalize_binary(cl_device_id device, const char *output, const char *input);
 char *hmm_build_hash(cl_device_id device);
 bool hmm_link_is_usable(void);
+
+/* hmm_record.c */
+struct hmm_record_range {
+    const void *start;
+    size_t size;
+};
+
+bool hmm_record_open(const struct hmm_device *d);
+bool hmm_record_is_on(void);
+struct record_log *hmm_record_begin(void);
+void hmm_record_end(struct record_log *log, const char *name, const struct hmmsvm_completion *c,
+                    const struct hmm_record_range *own, unsigned nown);
+
+/* hmm_record_cpu.c: for hmm_record.c */
+bool hmm_record_cpu_open(void);
+struct record_run *hmm_record_cpu_written(size_t *count);
+bool hmm_record_cpu_used(const struct record *records, uint64_t count);
+void hmm_record_cpu_watch(const char *maps, size_t size);
+void hmm_record_cpu_protect(void);
 
 #endif /* HMM_DRIVER_H */

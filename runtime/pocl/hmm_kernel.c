@@ -53,8 +53,21 @@ struct hmm_printf {
     uint8_t *buffer;
 };
 
+/* What workers copy for themselves: the recorder only if kernels are recorded. */
+struct hmm_context {
+    union {
+        struct pocl_context pc;
+        char room[RECORD_OFFSET];
+    };
+    struct recorder recorder;
+};
+
+_Static_assert(offsetof(struct hmm_context, recorder) == RECORD_OFFSET,
+               "kernels that are recorded look there");
+
 /**
  * struct hmm_launch - an ND-range on its way
+ * @log:    what is recorded of it, or NULL
  * @chained: whether it was given to the device to come after another
  * @room:   how many arguments there is room for
  * @args:   pointers to the arguments
@@ -66,7 +79,8 @@ struct hmm_launch {
     struct hmm_launch *next;
     _cl_command_node *cmd;
     struct hmm_printf *printf;
-    struct pocl_context pc;
+    struct hmm_context ctx;
+    struct record_log *log;
     struct hmmsvm_launch desc;
     bool chained;
     unsigned room;
@@ -122,6 +136,16 @@ static void launch_free(struct hmm_launch *l)
     free(l);
 }
 
+/* Image descriptors have pages to themselves: kernels read them, but they are not the program's. */
+#define IMAGES_ALIGNMENT ((size_t)1 << RECORD_PAGE_SHIFT)
+
+_Static_assert(IMAGES_ALIGNMENT % MAX_EXTENDED_ALIGNMENT == 0, "alignment of descriptors");
+
+static size_t images_bytes(unsigned nargs)
+{
+    return (nargs * sizeof(dev_image_t) + IMAGES_ALIGNMENT - 1) & ~(IMAGES_ALIGNMENT - 1);
+}
+
 /* A launch with room for so many arguments, or NULL if there is no memory. */
 static struct hmm_launch *launch_get(struct hmm_device *d, unsigned nargs)
 {
@@ -143,9 +167,7 @@ static struct hmm_launch *launch_get(struct hmm_device *d, unsigned nargs)
         return NULL;
     l->room = nargs;
     l->args = malloc(2 * nargs * sizeof(*l->args));
-    l->images = aligned_alloc(MAX_EXTENDED_ALIGNMENT,
-                              (nargs * sizeof(*l->images) + MAX_EXTENDED_ALIGNMENT - 1)
-                                  & ~(size_t)(MAX_EXTENDED_ALIGNMENT - 1));
+    l->images = aligned_alloc(IMAGES_ALIGNMENT, images_bytes(nargs));
     l->locals = malloc(nargs * sizeof(*l->locals));
     if (l->args == NULL || l->images == NULL || l->locals == NULL) {
         launch_free(l);
@@ -155,9 +177,25 @@ static struct hmm_launch *launch_get(struct hmm_device *d, unsigned nargs)
     return l;
 }
 
+/* Sends what was recorded; @c is NULL if the launch was never made. */
+static void launch_recorded(struct hmm_device *d, struct hmm_launch *l,
+                            const struct hmmsvm_completion *c)
+{
+    const struct hmm_record_range own[] = {
+        { l->images, images_bytes(l->room) },
+        { l->printf != NULL ? l->printf->buffer : NULL, d->info.resident * l->desc.printf_size },
+    };
+
+    if (l->log == NULL)
+        return;
+    hmm_record_end(l->log, l->desc.name, c, own, 2);
+    l->log = NULL;
+}
+
 /* Puts a launch back whose event is about to end, or has. */
 static void launch_put(struct hmm_device *d, struct hmm_launch *l)
 {
+    launch_recorded(d, l, NULL);
     pthread_mutex_lock(&d->lock);
     if (l->printf != NULL) {
         l->printf->next = d->printf;
@@ -340,16 +378,21 @@ static struct hmm_launch *launch_new(_cl_command_node *cmd)
 
     struct hmm_launch *l = launch_get(d, kernel->meta->num_args + kernel->meta->num_locals);
     if (l == NULL || (l->printf = printf_get(d, cmd->device->printf_buffer_size)) == NULL
-        || (l->cmd = cmd, launch_set_args(l, cmd)) != 0) {
+        || (l->cmd = cmd, launch_set_args(l, cmd)) != 0
+        || (hmm_record_is_on() && (l->log = hmm_record_begin()) == NULL)) {
         if (l != NULL)
             launch_put(d, l);
         return NULL;
     }
 
-    l->pc = *pc;
-    l->pc.global_var_buffer = program->gvar_storage[cmd->program_device_i];
-    l->pc.printf_buffer_capacity = cmd->device->printf_buffer_size;
-    l->pc.execution_failed = 0;
+    l->ctx.pc = *pc;
+    l->ctx.pc.global_var_buffer = program->gvar_storage[cmd->program_device_i];
+    l->ctx.pc.printf_buffer_capacity = cmd->device->printf_buffer_size;
+    l->ctx.pc.execution_failed = 0;
+    if (l->log != NULL)
+        l->ctx.recorder = (struct recorder){
+            .log = l->log, .locals = l->locals, .nlocals = l->desc.nlocals,
+        };
 
     l->desc.name = kernel->name;
     l->desc.fn = (hmmsvm_workgroup_fn)cmd->command.run.wg;
@@ -357,8 +400,8 @@ static struct hmm_launch *launch_new(_cl_command_node *cmd)
         l->desc.groups[i] = pc->num_groups[i];
     l->desc.args = l->args;
     l->desc.locals = l->locals;
-    l->desc.ctx = &l->pc;
-    l->desc.ctx_size = sizeof(l->pc);
+    l->desc.ctx = &l->ctx;
+    l->desc.ctx_size = l->log != NULL ? sizeof(l->ctx) : sizeof(l->ctx.pc);
     l->desc.ctx_failed = offsetof(struct pocl_context, execution_failed);
     l->desc.ctx_waiting = offsetof(struct pocl_context, waiting);
     l->desc.ctx_printf = offsetof(struct pocl_context, printf_buffer);
@@ -538,6 +581,7 @@ void hmm_kernel_complete(const struct hmmsvm_completion *c)
         report(l->desc.name, c);
         status = c->status == HMMSVM_FAILED ? CL_FAILED : CL_OUT_OF_RESOURCES;
     }
+    launch_recorded(d, l, c);
     /* an engine that was ended may have left half an entry */
     if (c->status == HMMSVM_DEVICE_LOST)
         memset(l->printf->positions, 0, d->info.resident * sizeof(*l->printf->positions));

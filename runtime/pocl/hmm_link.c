@@ -141,14 +141,16 @@ int hmm_finalize_binary(cl_device_id device, const char *output, const char *inp
  * hmm_build_hash - tells this device's kernels from others' in pocl's cache
  *
  * They differ from those of pocl's CPU device in how they are linked, and from
- * our older ones in what they are linked with.
+ * our older ones in what they are linked with. Those that are recorded are
+ * compiled differently.
  */
 char *hmm_build_hash(cl_device_id device)
 {
     char *hash = NULL;
 
-    if (asprintf(&hash, "hmm-%s-%s-%s", HOST_DEVICE_BUILD_HASH,
-                 device->llvm_cpu != NULL ? device->llvm_cpu : "generic", HMM_SUPPORT_HASH) < 0)
+    if (asprintf(&hash, "hmm-%s-%s-%s%s", HOST_DEVICE_BUILD_HASH,
+                 device->llvm_cpu != NULL ? device->llvm_cpu : "generic", HMM_SUPPORT_HASH,
+                 device->report_accesses ? "-recorded" : "") < 0)
         return NULL;
     return hash;
 }
