@@ -238,7 +238,8 @@ static uint64_t log_pack(struct record_log *log, uint64_t used, const struct hmm
 
     for (uint64_t i = 0; i < used; i++) {
         uint64_t address = log->records[i].key >> 1 << RECORD_PAGE_SHIFT;
-        bool keep = log->records[i].key != 0;
+        /* an engine that was ended may have left half a record */
+        bool keep = log->records[i].key != 0 && log->records[i].weight != 0;
 
         for (unsigned k = 0; k < nown; k++)
             keep &= address - (uintptr_t)own[k].start >= own[k].size;
@@ -256,7 +257,8 @@ static uint64_t log_pack(struct record_log *log, uint64_t used, const struct hmm
 void hmm_record_end(struct record_log *log, const char *name, const struct hmmsvm_completion *c,
                     const struct hmm_record_range *own, unsigned nown)
 {
-    uint64_t used = log->next < log->room ? log->next : log->room;
+    /* a stray write of the kernel may have changed log->room */
+    uint64_t used = log->next < recorder.room ? log->next : recorder.room;
     size_t bytes = used * sizeof(struct record);
 
     pthread_mutex_lock(&recorder.lock);
