@@ -10,10 +10,11 @@
  * A limit, of a context or of a user over all his contexts of a device memory, is never
  * exceeded: who has reached it makes room of what the context or the user has. Without
  * limits a context may have what is free. If nothing is, it is entitled to its fair share,
- * the level of share.h: below it others make room, those that have more than that level;
- * else it does itself. So none loses what it has up to its level, whatever others do. Among the
- * chunks of those who have to make room the eviction policy chooses. (With fair_share=N it
- * chooses among all.)
+ * the level of share.h: up to it others make room, those that have more than that level;
+ * else it does itself. So none loses anything to one that would then have more than it had, and
+ * one that has no more than an equal part of all there is loses nothing, whatever others do.
+ * Among the chunks of those who have to make room the eviction policy chooses. (With
+ * fair_share=N it chooses among all.)
  *
  * Locking: all of it under hmmsvm_devmem.lock, a leaf.
  */
@@ -46,7 +47,7 @@ MODULE_PARM_DESC(user_limit_mb,
 static bool fair_share = true;
 module_param(fair_share, bool, 0644);
 MODULE_PARM_DESC(fair_share,
-		 "a context that has no more than its fair share loses nothing to others (default Y); N: eviction policies choose among the chunks of all");
+		 "a context takes from others up to its fair share only (default Y); N: eviction policies choose among the chunks of all");
 
 /* What a parameter says, in regions. */
 static unsigned int share_parameter(unsigned int mb)

@@ -97,8 +97,8 @@ static void entitlement(void **state)
 
 /*
  * Parties take chunks by the rules, in any order, up to what each of them wants. Afterwards each
- * has what max-min fairness gives it, but for less than a chunk, and nobody ever lost what he had
- * up to his level. Returns how many chunks changed hands in the second half.
+ * has what max-min fairness gives it, but for less than a chunk, and nobody with no more than an
+ * equal part ever lost any. Returns how many chunks changed hands in the second half.
  */
 static unsigned play(const uint32_t *wants, unsigned n, uint32_t chunks, unsigned rounds)
 {
@@ -126,7 +126,7 @@ static unsigned play(const uint32_t *wants, unsigned n, uint32_t chunks, unsigne
             if (k != i && units[k] > level)
                 victim = k;
         assert_int_not_equal(victim, n);
-        assert_true(units[victim] > level);
+        assert_true(units[victim] > level && units[victim] > chunks * CHUNK / n);
         has[victim]--;
         has[i]++;
         late += round >= rounds / 2;
