@@ -111,9 +111,9 @@ static void reuse(struct run *r)
     uint64_t hot = r->memory / 3 / 16 * 16, at;
 
     cpu(r, true, 0, hot, 1);
-    for (at = hot; at + 48 <= r->pages; at += 48) {
-        device(r, at % 5 == 0, at, 48, 1);
-        device(r, at % 7 == 0, at * 37 % (hot - 64), 64, 1);
+    for (at = hot; at + 208 <= r->pages; at += 208) {
+        device(r, at % 3 == 0, at, 208, 1);
+        device(r, at % 7 == 0, at * 37 % (hot - 256), 256, 1);
     }
 }
 
