@@ -3,8 +3,8 @@
  * record-trace.c - makes a trace of what the driver sends
  *
  * Each launch becomes: what memory has come and gone in the blocks (2 MiB) that the device uses or has
- * used, what the CPU wrote there, the kernel, and its uses in the order of the log. What the CPU
- * wrote elsewhere waits until the device uses that block; most of it never does.
+ * used, what the CPU did there, the kernel, and its uses in the order of the log. What the CPU
+ * did elsewhere waits until the device uses that block; most of it never does.
  *
  * One thread; no locking.
  */
@@ -30,8 +30,8 @@ struct block {
     uint64_t start; /* its first page */
     bool device;    /* the device has used it */
     struct hmmsvm_pages read, written;
-    struct hmmsvm_pages cpu;   /* the CPU has written, which is not in the trace yet */
-    struct hmmsvm_pages alloc; /* what there is, as the trace has it */
+    struct hmmsvm_pages cpu[2]; /* the CPU has read, written; which is not in the trace yet */
+    struct hmmsvm_pages alloc;  /* what there is, as the trace has it */
 };
 
 struct range {
@@ -187,8 +187,14 @@ static void put_free(struct recording *r, uint64_t page, uint64_t count)
     hmmsvm_trace_free(r->writer, page, count);
 }
 
-/* How often the CPU wrote is not known. */
-static void put_cpu(struct recording *r, uint64_t page, uint64_t count)
+/* How often the CPU read or wrote is not known. */
+static void put_cpu_read(struct recording *r, uint64_t page, uint64_t count)
+{
+    r->counts.cpu_read += count;
+    hmmsvm_trace_access(r->writer, true, false, page, count, 1);
+}
+
+static void put_cpu_written(struct recording *r, uint64_t page, uint64_t count)
 {
     r->counts.cpu_written += count;
     hmmsvm_trace_access(r->writer, true, true, page, count, 1);
@@ -196,7 +202,8 @@ static void put_cpu(struct recording *r, uint64_t page, uint64_t count)
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
-static const char *read_cpu(struct recording *r, const struct record_run *runs, size_t count)
+static const char *read_cpu(struct recording *r, bool write, const struct record_run *runs,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t page = runs[i].page, left = runs[i].count;
@@ -208,7 +215,7 @@ static const char *read_cpu(struct recording *r, const struct record_run *runs, 
             uint64_t n = b->start + BLOCK_PAGES - page;
 
             n = n < left ? n : left;
-            hmmsvm_pages_set(&b->cpu, (uint32_t)(page - b->start), (uint32_t)n);
+            hmmsvm_pages_set(&b->cpu[write], (uint32_t)(page - b->start), (uint32_t)n);
             page += n;
             left -= n;
         }
@@ -273,17 +280,20 @@ static void put_memory(struct recording *r)
 static void put_launch(struct recording *r, const struct record_launch *launch,
                        const struct record *records, size_t count)
 {
-    struct run cpu = { .r = r, .put = put_cpu };
+    struct run cpu[] = { { .r = r, .put = put_cpu_read }, { .r = r, .put = put_cpu_written } };
 
     if (take_uses(r, records, count) || r->maps_changed)
         put_memory(r);
-    for (size_t i = 0; i < r->norder; i++) {
-        struct block *b = &r->blocks[r->order[i]];
+    /* What it read was written before, by the kernels that have ended. */
+    for (int write = 0; write < 2; write++) {
+        for (size_t i = 0; i < r->norder; i++) {
+            struct block *b = &r->blocks[r->order[i]];
 
-        run_add(&cpu, b->start, &b->cpu, NULL);
-        b->cpu = (struct hmmsvm_pages){ 0 };
+            run_add(&cpu[write], b->start, &b->cpu[write], NULL);
+            b->cpu[write] = (struct hmmsvm_pages){ 0 };
+        }
+        run_end(&cpu[write]);
     }
-    run_end(&cpu);
 
     hmmsvm_trace_kernel(r->writer, launch->name);
     for (size_t i = 0; i < count; i++)
@@ -343,7 +353,9 @@ const char *recording_message(struct recording *r, const struct record_message *
         return "it did not say what it is";
     switch (message->type) {
     case RECORD_MAPS: read_maps(r, bytes, size); return NULL;
-    case RECORD_CPU: return read_cpu(r, bytes, size / sizeof(struct record_run));
+    case RECORD_READ:
+    case RECORD_WRITTEN:
+        return read_cpu(r, message->type == RECORD_WRITTEN, bytes, size / sizeof(struct record_run));
     case RECORD_LAUNCH: return read_launch(r, bytes, size);
     default: return "a message is of no known type";
     }

@@ -17,7 +17,7 @@ struct recording_counts {
     uint64_t device_read, device_written, device_pages;
     uint64_t reads, writes; /* uses */
     uint64_t lost;          /* uses that the log had no room for */
-    uint64_t cpu_written;   /* pages that the CPU wrote before a launch, added up */
+    uint64_t cpu_read, cpu_written; /* pages that the CPU used before a launch, added up */
 };
 
 struct recording;

@@ -183,11 +183,11 @@ static void print_counts(const struct record_options *o, const struct recording_
                 "{\"trace\":\"%s\",\"mode\":\"%s\",\"workers\":%u,\"launches\":%" PRIu64
                 ",\"failed\":%" PRIu64 ",\"device_pages\":%" PRIu64 ",\"pages_read\":%" PRIu64
                 ",\"pages_written\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"writes\":%" PRIu64
-                ",\"cpu_seen\":%s,\"cpu_pages_written\":%" PRIu64 ",\"lost\":%" PRIu64
-                ",\"bytes\":%" PRIu64 "}\n",
+                ",\"cpu_pages_read\":%" PRIu64 ",\"cpu_writes_seen\":%s,\"cpu_pages_written\":%" PRIu64
+                ",\"lost\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
                 o->output, mode, hello->workers, c->launches, c->failed, c->device_pages,
                 c->device_read, c->device_written, c->reads, c->writes,
-                hello->cpu ? "true" : "false", c->cpu_written, c->lost, bytes);
+                c->cpu_read, hello->cpu ? "true" : "false", c->cpu_written, c->lost, bytes);
         return;
     }
     cli_say("%s: %" PRIu64 " launches in %s mode, %" PRIu64 " failed; %" PRIu64 " bytes", o->output,
@@ -196,9 +196,11 @@ static void print_counts(const struct record_options *o, const struct recording_
             PRIu64 " reads and %" PRIu64 " writes of a line", c->device_pages, c->device_read,
             c->device_written, c->reads, c->writes);
     if (hello->cpu)
-        cli_say("the CPU wrote %" PRIu64 " pages between launches", c->cpu_written);
+        cli_say("between launches the CPU wrote %" PRIu64 " pages; OpenCL commands read %" PRIu64,
+                c->cpu_written, c->cpu_read);
     else
-        cli_say("what the CPU did between launches was not seen");
+        cli_say("between launches OpenCL commands read %" PRIu64 " pages; this kernel does not tell "
+                "what the CPU wrote", c->cpu_read);
 }
 
 static int record(const struct record_options *o)

@@ -78,10 +78,11 @@ _Static_assert(RECORD_OFFSET + sizeof(struct recorder) <= HMMSVM_MAX_CTX, "a con
 #define RECORD_VERSION 1u
 
 enum record_type {
-    RECORD_HELLO = 1,  /* struct record_hello */
-    RECORD_MAPS = 2,   /* the text of /proc/self/maps; sent before a launch if it has changed */
-    RECORD_CPU = 3,    /* struct record_run: what the CPU wrote before the launch that follows */
-    RECORD_LAUNCH = 4, /* struct record_launch, records */
+    RECORD_HELLO = 1,   /* struct record_hello */
+    RECORD_MAPS = 2,    /* the text of /proc/self/maps; sent before a launch if it has changed */
+    RECORD_WRITTEN = 3, /* struct record_run: what the CPU wrote before the launch that follows, */
+    RECORD_READ = 4,    /* and what it read */
+    RECORD_LAUNCH = 5,  /* struct record_launch, records */
 };
 
 /* What a message begins with; @size is that of the rest. */

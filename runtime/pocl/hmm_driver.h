@@ -189,6 +189,7 @@ struct hmm_record_range {
 
 bool hmm_record_open(const struct hmm_device *d);
 bool hmm_record_is_on(void);
+void hmm_record_command(const _cl_command_node *node);
 struct record_log *hmm_record_begin(void);
 void hmm_record_end(struct record_log *log, const char *name, const struct hmmsvm_completion *c,
                     const struct hmm_record_range *own, unsigned nown);

@@ -142,6 +142,8 @@ static void run_host_command(_cl_command_node *node)
     cl_event event = node->sync.event.event;
 
     if (node->type != CL_COMMAND_NDRANGE_KERNEL) {
+        if (hmm_record_is_on())
+            hmm_record_command(node);
         pocl_exec_command(node);
         return;
     }

@@ -205,8 +205,49 @@ static void send_written(void)
     struct record_run *runs = hmm_record_cpu_written(&count);
 
     if (count != 0)
-        send_message(RECORD_CPU, runs, count * sizeof(*runs));
+        send_message(RECORD_WRITTEN, runs, count * sizeof(*runs));
     free(runs);
+}
+
+/**
+ * hmm_record_command - what a command that runs on the CPU reads of memory that kernels may have used
+ *
+ * Writes are found with all others.
+ */
+void hmm_record_command(const _cl_command_node *node)
+{
+    const _cl_command_t *cmd = &node->command;
+    const cl_device_id device = node->device;
+    const char *start = NULL;
+    size_t size = 0;
+
+    switch (node->type) {
+    case CL_COMMAND_READ_BUFFER:
+        start = POCL_MEM_BS(cmd->read.src)->device_ptrs[device->global_mem_id].mem_ptr;
+        start += cmd->read.offset;
+        size = cmd->read.size;
+        break;
+    case CL_COMMAND_COPY_BUFFER:
+        start = POCL_MEM_BS(cmd->copy.src)->device_ptrs[device->global_mem_id].mem_ptr;
+        start += cmd->copy.src_offset;
+        size = cmd->copy.size;
+        break;
+    case CL_COMMAND_SVM_MEMCPY:
+        start = cmd->svm_memcpy.src;
+        size = cmd->svm_memcpy.size;
+        break;
+    default:
+        break;
+    }
+    if (!on || size == 0)
+        return;
+
+    struct record_run run = { .page = (uintptr_t)start >> RECORD_PAGE_SHIFT };
+
+    run.count = (((uintptr_t)start + size - 1) >> RECORD_PAGE_SHIFT) - run.page + 1;
+    pthread_mutex_lock(&recorder.lock);
+    send_message(RECORD_READ, &run, sizeof(run));
+    pthread_mutex_unlock(&recorder.lock);
 }
 
 /** hmm_record_begin - a log for a launch that is about to start; NULL if there is no memory */

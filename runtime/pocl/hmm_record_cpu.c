@@ -12,7 +12,7 @@
  * Memory that is not registered (yet) has no such notes. There, a page that exists at all was
  * written by the CPU.
  *
- * Reads are not seen. Nor are writes to shared memory and to files.
+ * Reads are not seen here. Nor are writes to shared memory and to files.
  *
  * Locking: hmm_record.c's lock.
  */

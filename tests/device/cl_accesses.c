@@ -9,7 +9,8 @@
  *   KERNEL r|w PAGE     in any order; a page once
  *   KERNEL r|w uses N   where that is known, too
  *   range PAGE COUNT    there, the CPU writes, before each kernel,
- *   KERNEL c PAGE       these, and no others
+ *   KERNEL c PAGE       these, and no others, and OpenCL commands read
+ *   KERNEL o PAGE       these
  *
  * With "times" it prints what a triad and a pointer chase take of the processors: more, if they are
  * recorded.
@@ -277,6 +278,7 @@ static void turns(cl_program program)
     /* fresh memory, whose blocks are its own */
     char *all = mmap(NULL, (pages + block) * PAGE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *start, byte = 2;
+    static char copy[PAGE + 2];
     int ends[2];
 
     CHECK(all != MAP_FAILED);
@@ -299,6 +301,8 @@ static void turns(cl_program program)
     EQ(write(ends[1], &byte, 1), 1);
     EQ(read(ends[0], start + 5 * PAGE + 1, 1), 1);
     start[700 * PAGE] = start[8 * PAGE] + 1;
+    CL(clEnqueueSVMMemcpy(cl_queue, CL_TRUE, copy, start + 6 * PAGE - 1, sizeof(copy), 0, NULL, NULL));
+    expect("second", 'o', start, 5, 3);
     expect("second", 'c', start, 2, 1);
     expect("second", 'c', start, 5, 1);
     expect("second", 'c', start, 20, 2);

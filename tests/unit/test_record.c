@@ -54,11 +54,11 @@ static void maps(struct recording *r, const char *text)
     assert_null(put(r, RECORD_MAPS, text, strlen(text)));
 }
 
-static void cpu(struct recording *r, uint64_t page, uint64_t count)
+static void cpu(struct recording *r, enum record_type type, uint64_t page, uint64_t count)
 {
     struct record_run run = { page, count };
 
-    assert_null(put(r, RECORD_CPU, &run, sizeof(run)));
+    assert_null(put(r, type, &run, sizeof(run)));
 }
 
 struct launch {
@@ -123,25 +123,27 @@ static void a_launch_is_a_kernel_and_its_uses(void **state)
     assert_int_equal(c.lost, 0);
 }
 
-static void what_the_cpu_writes_waits_for_the_device(void **state)
+static void what_the_cpu_does_waits_for_the_device(void **state)
 {
     struct launch l = { .launch = { .name = "k" }, .records = { { KEY(512, 0), 1, 0 } } };
     struct recording *r = begin();
+    struct recording_counts c;
 
     (void)state;
     maps(r, "200000-800000 rw-p 00000000 00:00 0 \n");
-    cpu(r, 1020, 10); /* in two blocks: 512 to 1023, and 1024 on */
+    cpu(r, RECORD_WRITTEN, 1020, 10); /* in two blocks: 512 to 1023, and 1024 on */
     launch(r, &l, 1);
-    cpu(r, 1025, 1);
-    cpu(r, 513, 1);
+    cpu(r, RECORD_WRITTEN, 1025, 1);
+    cpu(r, RECORD_WRITTEN, 513, 1);
+    cpu(r, RECORD_READ, 512, 3);
     launch(r, &l, 1);
     l.records[0].key = KEY(1100, 1);
     launch(r, &l, 1);
-    assert_int_equal(ends_as(r, HEAD "alloc 512 512\ncpu w 1020 4\nkernel k\ndevice r 512\n"
-                                     "cpu w 513\nkernel k\ndevice r 512\n"
-                                     "alloc 1024 512\ncpu w 1024 6\nkernel k\ndevice w 1100\n")
-                         .cpu_written,
-                     11);
+    c = ends_as(r, HEAD "alloc 512 512\ncpu w 1020 4\nkernel k\ndevice r 512\n"
+                        "cpu r 512 3\ncpu w 513\nkernel k\ndevice r 512\n"
+                        "alloc 1024 512\ncpu w 1024 6\nkernel k\ndevice w 1100\n");
+    assert_int_equal(c.cpu_written, 11);
+    assert_int_equal(c.cpu_read, 3);
 }
 
 static void memory_comes_and_goes(void **state)
@@ -194,7 +196,7 @@ static void what_is_no_message_is_refused(void **state)
                         "a record is none");
     memset(l.launch.name, 'x', sizeof(l.launch.name));
     assert_string_equal(put(r, RECORD_LAUNCH, &l, sizeof(l.launch)), "a launch is cut off");
-    assert_string_equal(put(r, RECORD_CPU, &run, sizeof(run)), "it has pages beyond 48 bits");
+    assert_string_equal(put(r, RECORD_READ, &run, sizeof(run)), "it has pages beyond 48 bits");
     ends_as(r, HEAD);
 }
 
@@ -202,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_launch_is_a_kernel_and_its_uses),
-        cmocka_unit_test(what_the_cpu_writes_waits_for_the_device),
+        cmocka_unit_test(what_the_cpu_does_waits_for_the_device),
         cmocka_unit_test(memory_comes_and_goes),
         cmocka_unit_test(failures_and_losses_are_told),
         cmocka_unit_test(what_is_no_message_is_refused),
