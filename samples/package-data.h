@@ -1,6 +1,6 @@
 /*
- * The machine's packages and what they depend on, read from dpkg's and apt's data into the structs of
- * package-graph.h. The head of package-graph.c has the rule of what depends on what.
+ * The machine's packages and what they depend on, read from dpkg's and apt's data into the structs
+ * of package-graph.h. The head of package-graph.c has the rule of what depends on what.
  *
  * Locking: none. What goes wrong is said, and ends the program with 1.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-matrix.c - `hmmsvm bench`: workloads x policies x evictions x sizes x repetitions, here or all in
- * one guest. What each run did is appended to results.jsonl at once, so that the same command goes on
- * where it was interrupted. No locking; one run at a time.
+ * bench-matrix.c - `hmmsvm bench`: workloads x policies x evictions x sizes x repetitions, here or
+ * all in one guest. What each run did is appended to results.jsonl at once, so that the same
+ * command goes on where it was interrupted. No locking; one run at a time.
  *
  * In a guest it runs itself there, through `hmmsvm run --guest`; the report is made here.
  */
@@ -60,26 +60,29 @@ enum {
 static const struct argp_option options[] = {
     { NULL, 0, NULL, 0, "What to compare:", 1 },
     { "workload", OPT_WORKLOAD, "LIST", 0, "Workloads (default: all), see below", 1 },
-    { "policy", OPT_POLICY, "LIST", 0, "Placement policies, or all (default: adaptive,remote,touch)",
-      1 },
+    { "policy", OPT_POLICY, "LIST", 0,
+      "Placement policies, or all (default: adaptive,remote,touch)", 1 },
     { "eviction", OPT_EVICTION, "LIST", 0, "Eviction policies, or all (default: lru)", 1 },
     { "ratio", OPT_RATIO, "LIST", 0,
       "Percent that a workload's memory is of device memory (default: 75,110,125,150)", 1 },
-    { "graph", OPT_GRAPH, "FILE", 0, "For bfs and spmv: Matrix Market, an edge list or a Packages file",
-      1 },
+    { "graph", OPT_GRAPH, "FILE", 0,
+      "For bfs and spmv: Matrix Market, an edge list or a Packages file", 1 },
     { NULL, 0, NULL, 0, "How:", 2 },
     { "repeat", OPT_REPEAT, "N", 0, "Runs of each cell (default 5)", 2 },
     { "warmup", OPT_WARMUP, "N", 0,
-      "Runs before that which do not count (default 1); the very first is watched for the report", 2 },
+      "Runs before that which do not count (default 1); the very first is watched for the report",
+      2 },
     { "passes", OPT_PASSES, "N", 0, "Passes of a workload over its memory (default 8)", 2 },
     { "seed", OPT_SEED, "N", 0, "For what is random in the workloads (default 1)", 2 },
     { "limit", OPT_LIMIT, "SECONDS", 0, "For each run (default 600)", 2 },
     { NULL, 0, NULL, 0, "Output:", 3 },
     { "output", OPT_OUTPUT, "FOLDER", 0, "Where results go (default bench-results)", 3 },
-    { "peer", OPT_PEER, "POLICY", 0, "The policy that others are compared with (default: remote)", 3 },
+    { "peer", OPT_PEER, "POLICY", 0, "The policy that others are compared with (default: remote)",
+      3 },
     { "png", OPT_PNG, NULL, 0, "Write plots as PNG, too", 3 },
     { "no-report", OPT_NO_REPORT, NULL, 0, "Only run and record", 3 },
-    { "guest", OPT_GUEST, NULL, 0, "Run in a virtual machine with a test kernel and the module", 4 },
+    { "guest", OPT_GUEST, NULL, 0, "Run in a virtual machine with a test kernel and the module",
+      4 },
     { NULL, 0, NULL, 0, "With --guest:", 5 },
     { "kernel", OPT_KERNEL, "VERSION", 0, "The test kernel, 7.3 (default) or 6.12", 6 },
     { "module", OPT_MODULE, "FILE", 0, "Load this module, not the one built for the kernel", 6 },
@@ -269,7 +272,8 @@ static char **argv_make(const struct matrix *m, const char *workload, double mib
     }
     if (m->app)
         return argv.items;
-    cli_strings_add(&argv, cli_format("%s/libexec/hmmsvm/samples/workloads/%s", cli_prefix(), workload));
+    cli_strings_add(&argv,
+                    cli_format("%s/libexec/hmmsvm/samples/workloads/%s", cli_prefix(), workload));
     cli_strings_add(&argv, cli_format("--size=%g", mib));
     cli_strings_add(&argv, cli_format("--repeat=%ld", passes));
     cli_strings_add(&argv, cli_format("--seed=%ld", m->seed));
@@ -290,12 +294,14 @@ static void argv_free(char **argv)
 }
 
 /* How far it is, and how long the rest takes if it takes what a run took on average. */
-static void progress(const struct matrix *m, const struct bench_key *key, struct json_object *record)
+static void progress(const struct matrix *m, const struct bench_key *key,
+                     struct json_object *record)
 {
     struct json_object *error = NULL, *value = NULL;
     double left = (cli_seconds() - m->begin) / (double)m->ran * (double)(m->total - m->done);
     char *size = key->ratio ? cli_format(" %u %%", key->ratio) : cli_format("%s", "");
-    char *turn = key->repetition < 0 ? cli_format("warm-up") : cli_format("%d", key->repetition + 1);
+    char *turn =
+        key->repetition < 0 ? cli_format("warm-up") : cli_format("%d", key->repetition + 1);
 
     json_object_object_get_ex(record, "error", &error);
     json_object_object_get_ex(record, "seconds", &value);
@@ -319,8 +325,8 @@ static bool run_one(struct matrix *m, const struct bench_key *key)
 
     if (before && !before->error)
         return true;
-    log = cli_format("%s/logs/%s-%u-%s-%s-%d.log", m->folder, key->workload, key->ratio, key->policy,
-                     key->eviction, key->repetition);
+    log = cli_format("%s/logs/%s-%u-%s-%s-%d.log", m->folder, key->workload, key->ratio,
+                     key->policy, key->eviction, key->repetition);
     /* The first run of a cell is looked at, which might cost it some time. */
     if (key->repetition == -(int)m->warmup)
         watch = bench_watch_path(m->folder, key);
@@ -348,8 +354,9 @@ static bool run_one(struct matrix *m, const struct bench_key *key)
 }
 
 /*
- * All runs in their order: pairs of policies take turns, so that what disturbs the machine disturbs all,
- * and another one is first in each repetition. Only counts those that are to do, if count is set.
+ * All runs in their order: pairs of policies take turns, so that what disturbs the machine disturbs
+ * all, and another one is first in each repetition. Only counts those that are to do, if count is
+ * set.
  */
 static bool runs_walk(struct matrix *m, bool count)
 {
@@ -412,8 +419,9 @@ static int matrix_here(struct matrix *m)
     bench_catch_signals();
     ended = runs_walk(m, false);
     if (m->failed)
-        cli_say("%zu runs failed: %s/logs has what they said, and the same command tries them again",
-                m->failed, m->folder);
+        cli_say(
+            "%zu runs failed: %s/logs has what they said, and the same command tries them again",
+            m->failed, m->folder);
     if (!ended) {
         cli_say("interrupted after %zu of %zu runs: the same command goes on", m->done, m->total);
         return INTERRUPTED;
@@ -519,13 +527,18 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int bench_matrix(int argc, char **argv)
 {
-    char *doc = cli_format("%s",
-        "Compare migration policies: run workloads under each of them at several sizes, in kernel mode, and "
-        "report what won and why. With a program of your own (-- PROGRAM), that is the workload; " SIZE_MARK
-        " in its arguments becomes the size in MiB.\v"
-        "`hmmsvm bench micro` measures what the device costs; `hmmsvm bench report FOLDER` only reports.\n"
-        "The same command goes on where it was interrupted, and tries again what failed. Workloads:");
-    struct argp argp = { .options = options, .parser = parse, .args_doc = "\n-- PROGRAM [ARGUMENT...]" };
+    char *doc = cli_format("%s", "Compare migration policies: run workloads under each of them at "
+                                 "several sizes, in kernel mode, and "
+                                 "report what won and why. With a program of your own (-- "
+                                 "PROGRAM), that is the workload; " SIZE_MARK
+                                 " in its arguments becomes the size in MiB.\v"
+                                 "`hmmsvm bench micro` measures what the device costs; `hmmsvm "
+                                 "bench report FOLDER` only reports.\n"
+                                 "The same command goes on where it was interrupted, and tries "
+                                 "again what failed. Workloads:");
+    struct argp argp = { .options = options,
+                         .parser = parse,
+                         .args_doc = "\n-- PROGRAM [ARGUMENT...]" };
     struct matrix m = {
         .workload_list = "all", .policy_list = "adaptive,remote,touch", .eviction_list = "lru",
         .ratio_list = "75,110,125,150", .repeat = 5, .warmup = 1, .passes = 8, .seed = 1,
@@ -536,8 +549,10 @@ int bench_matrix(int argc, char **argv)
 
     for (i = 0; i < WORKLOADS; i++)
         doc = cli_format("%s %s", doc, workloads[i]);
-    argp.doc = cli_format("%s. samples/README.md and docs/benchmarks.md say more. Exit status: 0; 1 if runs "
-                          "failed; 130 interrupted; 125 hmmsvm failed.", doc);
+    argp.doc = cli_format(
+        "%s. samples/README.md and docs/benchmarks.md say more. Exit status: 0; 1 if runs "
+        "failed; 130 interrupted; 125 hmmsvm failed.",
+        doc);
     argp_err_exit_status = CLI_FAILED;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &m);
     workloads_choose(&m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-plots.c - writes what gnuplot draws; see bench-plots.h. All of it goes to one gnuplot through a
- * pipe. No locking.
+ * bench-plots.c - writes what gnuplot draws; see bench-plots.h. All of it goes to one gnuplot
+ * through a pipe. No locking.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -68,7 +68,8 @@ static void draw(const struct drawing *d, const char *name, unsigned width, unsi
         if (!isalnum((unsigned char)*c))
             *c = '_';
     /* The name keeps apart what several drawings of one page define. */
-    fprintf(d->gnuplot, "set terminal svg size %u,%u name '%s' font 'sans-serif,11'\n", width, height, id);
+    fprintf(d->gnuplot, "set terminal svg size %u,%u name '%s' font 'sans-serif,11'\n", width,
+            height, id);
     free(id);
     fprintf(d->gnuplot, "set output '%s/plots/%s.svg'\n%sset output\n", d->folder, name, commands);
     if (!d->png)
@@ -78,11 +79,14 @@ static void draw(const struct drawing *d, const char *name, unsigned width, unsi
 }
 
 /* gnuplot has markup in texts; names of policies and programs have none. */
-#define RESET "reset\nset encoding utf8\nset grid ytics lc rgb '#dddddd'\nset border 3\nset tics nomirror out\n"
+#define RESET                                                                                     \
+    "reset\nset encoding utf8\nset grid ytics lc rgb '#dddddd'\nset border 3\nset tics nomirror " \
+    "out\n"
 
 /* ---- bars ---- */
 
-/* The pairs of policies that there are, in the order of their first cells; each key is of such a cell. */
+/* The pairs of policies that there are, in the order of their first cells; each key is of such a
+ * cell. */
 static size_t pairs_find(const struct bench_summary *s, const struct bench_key **pairs)
 {
     size_t n = 0, i, k;
@@ -134,8 +138,9 @@ static size_t ratios_find(const struct bench_summary *s, int *ratios)
     return n;
 }
 
-static const struct bench_cell *cell_find(const struct bench_summary *s, const struct bench_key *pair,
-                                          const char *workload, int ratio)
+static const struct bench_cell *cell_find(const struct bench_summary *s,
+                                          const struct bench_key *pair, const char *workload,
+                                          int ratio)
 {
     size_t i;
 
@@ -147,9 +152,10 @@ static const struct bench_cell *cell_find(const struct bench_summary *s, const s
     return NULL;
 }
 
-/* What a pair has at a size: of a workload, or (NULL) the geometric mean over all. False: nothing. */
-static bool bar_value(const struct bench_summary *s, const struct bench_key *pair, const char *workload,
-                      int ratio, struct bench_spread *value)
+/* What a pair has at a size: of a workload, or (NULL) the geometric mean over all. False: nothing.
+ */
+static bool bar_value(const struct bench_summary *s, const struct bench_key *pair,
+                      const char *workload, int ratio, struct bench_spread *value)
 {
     const struct bench_cell *cell = workload ? cell_find(s, pair, workload, ratio) : NULL;
     struct bench_key key = *pair;
@@ -192,16 +198,17 @@ static void bars_draw(const struct drawing *d, const char *name, const char *wor
         }
         fputc('\n', out);
     }
-    fprintf(out, "EOD\nset style data histograms\nset style histogram errorbars gap 1 lw 1\n"
-                 "set style fill solid 0.8 noborder\nset logscale y\n"
-                 "set ylabel 'time / %s, logarithmic'\nset key outside right noenhanced\n"
-                 "set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb '#555555'\nplot",
+    fprintf(out,
+            "EOD\nset style data histograms\nset style histogram errorbars gap 1 lw 1\n"
+            "set style fill solid 0.8 noborder\nset logscale y\n"
+            "set ylabel 'time / %s, logarithmic'\nset key outside right noenhanced\n"
+            "set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb '#555555'\nplot",
             s->peer);
     for (i = 0; i < nr_pairs; i++) {
         if (!some[i])
             continue;
-        fprintf(out, "%s $d using %zu:%zu:%zu:xtic(1) lc %zu title '%s'", comma, 3 * i + 2, 3 * i + 3,
-                3 * i + 4, colour_of(s, pairs[i]), bench_policies(pairs[i]));
+        fprintf(out, "%s $d using %zu:%zu:%zu:xtic(1) lc %zu title '%s'", comma, 3 * i + 2,
+                3 * i + 3, 3 * i + 4, colour_of(s, pairs[i]), bench_policies(pairs[i]));
         comma = ",";
     }
     fputc('\n', out);
@@ -218,7 +225,8 @@ static void bars_draw(const struct drawing *d, const char *name, const char *wor
 /* ---- over time ---- */
 
 /* The samples of a cell's run; how many. */
-static size_t samples_read(const char *folder, const struct bench_key *key, struct json_object ***out)
+static size_t samples_read(const char *folder, const struct bench_key *key,
+                           struct json_object ***out)
 {
     char *path = bench_watch_path(folder, key), *line = NULL;
     FILE *file = fopen(path, "re");
@@ -313,8 +321,8 @@ static void time_draw(const struct drawing *d, size_t first, size_t count)
             struct stat st;
 
             if (!stat(path, &st) && st.st_size) {
-                fprintf(out, "%s $d%zu using 1:%zu with lines lw 2 lc %zu title '%s'", comma, i - first,
-                        k + 2, colour_of(d->summary, &d->summary->cells[i].key),
+                fprintf(out, "%s $d%zu using 1:%zu with lines lw 2 lc %zu title '%s'", comma,
+                        i - first, k + 2, colour_of(d->summary, &d->summary->cells[i].key),
                         bench_policies(&d->summary->cells[i].key));
                 comma = ",";
             }
@@ -350,7 +358,8 @@ static int64_t block_field(struct json_object *block, size_t i)
     return json_object_get_int64(json_object_array_get_idx(block, i));
 }
 
-/* The addresses of the blocks that had pages in device memory or faults while it was watched; how many. */
+/* The addresses of the blocks that had pages in device memory or faults while it was watched; how
+ * many. */
 static size_t addresses_find(struct json_object **samples, size_t n, uint64_t **out)
 {
     struct json_object *first = NULL, *last = NULL, *blocks;
@@ -393,8 +402,8 @@ static size_t addresses_find(struct json_object **samples, size_t n, uint64_t **
 }
 
 /* Part of each row's memory that is in device memory, in a sample. */
-static void map_column(struct json_object *sample, const uint64_t *addresses, size_t count, size_t merge,
-                       double *column)
+static void map_column(struct json_object *sample, const uint64_t *addresses, size_t count,
+                       size_t merge, double *column)
 {
     struct json_object *blocks;
     size_t i, k;
@@ -419,7 +428,8 @@ static void map_column(struct json_object *sample, const uint64_t *addresses, si
 static void map_draw(const struct drawing *d, const struct bench_cell *cell)
 {
     struct json_object **samples;
-    size_t n = samples_read(d->folder, &cell->key, &samples), count, merge, rows, c, r, at = 0, length = 0;
+    size_t n = samples_read(d->folder, &cell->key, &samples), count, merge, rows, c, r, at = 0,
+           length = 0;
     char *text = NULL, *name = bench_plot_map(&cell->key);
     double (*map)[MAP_ROWS] = calloc(MAP_COLUMNS, sizeof(*map)), end;
     uint64_t *addresses = NULL;
@@ -442,10 +452,12 @@ static void map_draw(const struct drawing *d, const struct bench_cell *cell)
         for (r = 0; r < rows; r++)
             for (c = 0; c < MAP_COLUMNS; c++)
                 fprintf(out, "%.3f%c", map[c][r], c + 1 < MAP_COLUMNS ? ' ' : '\n');
-        fprintf(out, "EOD\nset palette defined (0 '#eeeeee', 0.01 '#c6dbef', 1 '#08306b')\n"
-                     "set cbrange [0:1]\nunset colorbox\nset title '%s' noenhanced\nset xlabel 'seconds'\n"
-                     "set xrange [0:%g]\nset yrange [-0.5:%zu.5]\nset ytics (",
-                bench_policies(&cell->key), end, rows - 1);
+        fprintf(
+            out,
+            "EOD\nset palette defined (0 '#eeeeee', 0.01 '#c6dbef', 1 '#08306b')\n"
+            "set cbrange [0:1]\nunset colorbox\nset title '%s' noenhanced\nset xlabel 'seconds'\n"
+            "set xrange [0:%g]\nset yrange [-0.5:%zu.5]\nset ytics (",
+            bench_policies(&cell->key), end, rows - 1);
         /* Where memory begins anew, if there is room for it. */
         for (r = 0, c = 0; r < rows; r++) {
             if (r && (addresses[r * merge] - addresses[r * merge - 1] <= 2 << 20 || r - c < 3))
@@ -476,8 +488,10 @@ bool bench_plots_draw(const char *folder, const struct bench_summary *s, bool pn
     char *name;
 
     if (system("command -v gnuplot >/dev/null 2>&1")) {
-        cli_say("there is no gnuplot: no plots and no report.html (Debian: apt install gnuplot-nox; then "
-                "`hmmsvm bench report %s`)", folder);
+        cli_say("there is no gnuplot: no plots and no report.html (Debian: apt install "
+                "gnuplot-nox; then "
+                "`hmmsvm bench report %s`)",
+                folder);
         return false;
     }
     free(cli_output_folder(folder, "plots"));

@@ -15,9 +15,9 @@
 bool bench_plots_draw(const char *folder, const struct bench_summary *summary, bool png);
 
 /*
- * What they are called, without plots/ before and .svg behind, malloc'ed: the geometric means; a workload at
- * all sizes; faults, bytes and refaults over time for all policies of a group; where memory is over time.
- * Without samples the latter two are not there.
+ * What they are called, without plots/ before and .svg behind, malloc'ed: the geometric means; a
+ * workload at all sizes; faults, bytes and refaults over time for all policies of a group; where
+ * memory is over time. Without samples the latter two are not there.
  */
 #define BENCH_PLOT_MEANS "means"
 char *bench_plot_bars(const struct bench_key *key);

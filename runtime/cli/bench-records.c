@@ -249,9 +249,11 @@ static const struct bench_record *peer_of(const struct bench_results *results,
     return found && !found->error && found->ms > 0 ? found : NULL;
 }
 
-static void cell_fill(struct bench_cell *cell, const struct bench_results *results, const char *peer)
+static void cell_fill(struct bench_cell *cell, const struct bench_results *results,
+                      const char *peer)
 {
-    double *ms = calloc(results->count, sizeof(*ms)), *ratios = calloc(results->count, sizeof(*ratios));
+    double *ms = calloc(results->count, sizeof(*ms)),
+           *ratios = calloc(results->count, sizeof(*ratios));
     double *values = calloc(results->count, sizeof(*values));
     size_t nr_ratios = 0, i, c;
 

@@ -2,9 +2,10 @@
 /*
  * bench-records.h - what `hmmsvm bench` writes down, and what it comes to
  *
- * results.jsonl in the output folder has one JSON object a line: first the head, which says where and
- * with what all runs were made, then a record for each run, in the order they ended. Of two records of
- * one run the later counts. The runner appends records; tables and the report only read them.
+ * results.jsonl in the output folder has one JSON object a line: first the head, which says where
+ * and with what all runs were made, then a record for each run, in the order they ended. Of two
+ * records of one run the later counts. The runner appends records; tables and the report only read
+ * them.
  *
  * A run is one program with one pair of policies at one size, once. A cell is all its repetitions.
  *
@@ -55,7 +56,8 @@ struct bench_results {
     off_t whole; /* bytes of complete lines: what follows was cut off */
 };
 
-/* Reads a file of results; one that is not there is empty. Ends the command if it is none of ours. */
+/* Reads a file of results; one that is not there is empty. Ends the command if it is none of ours.
+ */
 void bench_results_read(struct bench_results *results, const char *path);
 void bench_results_free(struct bench_results *results);
 
@@ -92,14 +94,15 @@ struct bench_cell {
 };
 
 struct bench_summary {
-    struct bench_cell *cells; /* in the order of their first records, those of a group and of a workload together */
+    struct bench_cell *cells; /* in the order of their first records, those of a group and of a
+                                 workload together */
     size_t count;
     const char *peer;
 };
 
 /*
- * Puts the records together. Peer: the policy that the others are compared with, under the same eviction
- * policy if it ran with that, else under the one it did run with.
+ * Puts the records together. Peer: the policy that the others are compared with, under the same
+ * eviction policy if it ran with that, else under the one it did run with.
  */
 void bench_summary_make(struct bench_summary *summary, const struct bench_results *results,
                         const char *peer);
@@ -120,7 +123,8 @@ bool bench_ties(const struct bench_cell *best, const struct bench_cell *cell);
 /* "xe/lru" */
 const char *bench_policies(const struct bench_key *key);
 
-/* The geometric mean of the ratios of a pair of policies at a size, over all workloads; NAN without any. */
+/* The geometric mean of the ratios of a pair of policies at a size, over all workloads; NAN without
+ * any. */
 double bench_mean(const struct bench_summary *summary, const struct bench_key *key, size_t *n);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-report.c - the report of `hmmsvm bench`: what won, where, by how much, and why, as one HTML file
- * that needs no other; see bench-report.h. No locking.
+ * bench-report.c - the report of `hmmsvm bench`: what won, where, by how much, and why, as one HTML
+ * file that needs no other; see bench-report.h. No locking.
  */
 #define _GNU_SOURCE
 #include <argp.h>
@@ -82,12 +82,12 @@ static void did(FILE *out, const struct bench_cell *cell)
     if (mib_of(cell, BENCH_TO_DEVICE) + mib_of(cell, BENCH_TO_SYSTEM) < 0.1)
         fputs("moved next to nothing", out);
     else
-        fprintf(out, "moved %.1f MiB to the device and %.1f MiB back", mib_of(cell, BENCH_TO_DEVICE),
-                mib_of(cell, BENCH_TO_SYSTEM));
+        fprintf(out, "moved %.1f MiB to the device and %.1f MiB back",
+                mib_of(cell, BENCH_TO_DEVICE), mib_of(cell, BENCH_TO_SYSTEM));
     if (again >= 0.1)
         fprintf(out, " (%.1f MiB of it came again after an eviction)", again);
-    fprintf(out, " and took %.0f device faults and %.0f CPU faults", cell->counters[BENCH_DEVICE_FAULTS],
-            cell->counters[BENCH_CPU_FAULTS]);
+    fprintf(out, " and took %.0f device faults and %.0f CPU faults",
+            cell->counters[BENCH_DEVICE_FAULTS], cell->counters[BENCH_CPU_FAULTS]);
 }
 
 /* The group's result in words. */
@@ -148,8 +148,10 @@ static void group_table(FILE *out, const struct bench_summary *s, size_t first, 
     size_t i;
     unsigned c;
 
-    fprintf(out, "<table><tr><th>policy/eviction<th>runs<th>ms<th>ratio to %s<th>device faults<th>CPU "
-                 "faults<th>MiB to device<th>MiB back<th>evictions<th>refaults</tr>\n", s->peer);
+    fprintf(out,
+            "<table><tr><th>policy/eviction<th>runs<th>ms<th>ratio to %s<th>device faults<th>CPU "
+            "faults<th>MiB to device<th>MiB back<th>evictions<th>refaults</tr>\n",
+            s->peer);
     for (i = first; i < first + count; i++) {
         const struct bench_cell *cell = &s->cells[i];
 
@@ -182,8 +184,10 @@ static void winners_table(FILE *out, const struct bench_summary *s)
     const char *workload = "";
     size_t i, k, n, best;
 
-    fputs("<table><tr><th>workload<th colspan=9>at each size: what was best, with its ratio; what was as "
-          "good</tr>\n", out);
+    fputs("<table><tr><th>workload<th colspan=9>at each size: what was best, with its ratio; what "
+          "was as "
+          "good</tr>\n",
+          out);
     for (i = 0; i < s->count; i += n) {
         n = bench_group(s, i);
         best = bench_best(s, i, n);
@@ -216,20 +220,26 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
     struct json_object *app = NULL;
     size_t i;
 
-    fputs("<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>hmmsvm bench</title>\n<style>"
-          "body{font:15px/1.45 sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}"
-          "table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.15em .5em;"
-          "text-align:right;vertical-align:top}td:first-child,th{text-align:left}.best{background:#d8f0d8}"
-          ".tie{background:#eef7ee}svg{max-width:100%;height:auto}summary{cursor:pointer;color:#234}"
-          "small{color:#666}.maps{display:flex;flex-wrap:wrap}</style>\n<h1>Migration policies compared</h1>\n"
-          "<p>", out);
+    fputs(
+        "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>hmmsvm bench</title>\n<style>"
+        "body{font:15px/1.45 sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}"
+        "table{border-collapse:collapse;margin:.6em 0}td,th{border:1px solid #ccc;padding:.15em "
+        ".5em;"
+        "text-align:right;vertical-align:top}td:first-child,th{text-align:left}.best{background:#"
+        "d8f0d8}"
+        ".tie{background:#eef7ee}svg{max-width:100%;height:auto}summary{cursor:pointer;color:#234}"
+        "small{color:#666}.maps{display:flex;flex-wrap:wrap}</style>\n<h1>Migration policies "
+        "compared</h1>\n"
+        "<p>",
+        out);
     fprintf(out, "hmmsvm %s, Linux ", bench_head_text(r, "version"));
     text(out, bench_head_text(r, "kernel"));
     fprintf(out, ", %s (", bench_head_text(r, "machine"));
     text(out, bench_head_text(r, "cpu"));
     fprintf(out, "), %.0f CPUs, %g MiB of device memory; seed %.0f", bench_head_number(r, "cpus"),
             bench_head_number(r, "devmem_mib"), bench_head_number(r, "seed"));
-    if (r->head && json_object_object_get_ex(r->head, "app", &app) && json_object_array_length(app)) {
+    if (r->head && json_object_object_get_ex(r->head, "app", &app) &&
+        json_object_array_length(app)) {
         fputs("; program:", out);
         for (i = 0; i < json_object_array_length(app); i++) {
             fputc(' ', out);
@@ -244,21 +254,34 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
     }
     fputs(".</p>\n", out);
     if (emulated)
-        fputs("<p><b>The machine was emulated.</b> Times are those of an emulator: only their ratios in this "
-              "run mean something, and faults and copies cost other than they do on a processor. Counts are "
-              "real.</p>\n", out);
-    fputs("<p>Device memory is ordinary memory of a NUMA node here, so that the device uses it about as fast as system "
-          "memory: times show what a policy <b>costs</b>. What it would gain on a device whose own memory is faster, the "
-          "counts say in part, and <code>hmmsvm sim</code> computes for a trace.</p>\n", out);
-    fprintf(out, "<p>Each policy ran in turns with the others, repetition by repetition. The <b>ratio</b> is the "
-                 "time of the measured part over that of <b>%s</b> in the same repetition: the median, with its "
-                 "95 %% confidence interval (bootstrap) where there are two runs or more. Below 1 is faster. "
-                 "Percentages say how much memory the device uses, of device memory. Counters are medians "
-                 "of the measured part; a refault is a page that is brought over again after it was "
-                 "evicted.</p>\n", s->peer);
+        fputs("<p><b>The machine was emulated.</b> Times are those of an emulator: only their "
+              "ratios in this "
+              "run mean something, and faults and copies cost other than they do on a processor. "
+              "Counts are "
+              "real.</p>\n",
+              out);
+    fputs("<p>Device memory is ordinary memory of a NUMA node here, so that the device uses it "
+          "about as fast as system "
+          "memory: times show what a policy <b>costs</b>. What it would gain on a device whose own "
+          "memory is faster, the "
+          "counts say in part, and <code>hmmsvm sim</code> computes for a trace.</p>\n",
+          out);
+    fprintf(
+        out,
+        "<p>Each policy ran in turns with the others, repetition by repetition. The <b>ratio</b> "
+        "is the "
+        "time of the measured part over that of <b>%s</b> in the same repetition: the median, with "
+        "its "
+        "95 %% confidence interval (bootstrap) where there are two runs or more. Below 1 is "
+        "faster. "
+        "Percentages say how much memory the device uses, of device memory. Counters are medians "
+        "of the measured part; a refault is a page that is brought over again after it was "
+        "evicted.</p>\n",
+        s->peer);
 }
 
-static void group(FILE *out, const char *folder, const struct bench_summary *s, size_t first, size_t count)
+static void group(FILE *out, const char *folder, const struct bench_summary *s, size_t first,
+                  size_t count)
 {
     size_t best = bench_best(s, first, count), i;
 
@@ -267,9 +290,12 @@ static void group(FILE *out, const char *folder, const struct bench_summary *s, 
     if (best != SIZE_MAX)
         why(out, s, first, count, best);
     group_table(out, s, first, count, best);
-    fputs("<details><summary>over time, and where the memory was</summary>\n<p><small>The first run of each, "
-          "which is not in the table. Maps: each row is 2 MiB of address space or more, in order of address, "
-          "gaps left out; the darker, the more of it is in device memory.</small></p>\n", out);
+    fputs("<details><summary>over time, and where the memory was</summary>\n<p><small>The first "
+          "run of each, "
+          "which is not in the table. Maps: each row is 2 MiB of address space or more, in order "
+          "of address, "
+          "gaps left out; the darker, the more of it is in device memory.</small></p>\n",
+          out);
     plot_named(out, folder, bench_plot_time(&s->cells[first].key));
     fputs("<div class=maps>", out);
     for (i = first; i < first + count; i++)
@@ -295,8 +321,10 @@ bool bench_write_html(const char *folder, const struct bench_results *results,
     head(out, results, s);
     fputs("<h2>What was best</h2>\n", out);
     winners_table(out, s);
-    fputs("<h2>Over all workloads</h2>\n<p>Geometric means of the ratios, of those workloads that a policy "
-          "finished.</p>\n", out);
+    fputs("<h2>Over all workloads</h2>\n<p>Geometric means of the ratios, of those workloads that "
+          "a policy "
+          "finished.</p>\n",
+          out);
     plot(out, folder, BENCH_PLOT_MEANS);
     for (i = 0; i < s->count; i += n) {
         n = bench_group(s, i);
@@ -393,7 +421,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int bench_report(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        { "peer", OPT_PEER, "POLICY", 0, "The policy that others are compared with (default: remote)", 0 },
+        { "peer", OPT_PEER, "POLICY", 0,
+          "The policy that others are compared with (default: remote)", 0 },
         { "png", OPT_PNG, NULL, 0, "Write plots as PNG, too", 0 },
         { "csv", OPT_CSV, NULL, 0, "Only print CSV", 0 },
         { "json", OPT_JSON, NULL, 0, "Only print JSON", 0 },
@@ -404,7 +433,8 @@ int bench_report(int argc, char **argv)
         .parser = parse,
         .args_doc = "FOLDER",
         .doc = "Report on the results that `hmmsvm bench` left in a folder, complete or not."
-               "\vPrints the table, and writes results.csv, results.json and report.html into the folder. "
+               "\vPrints the table, and writes results.csv, results.json and report.html into the "
+               "folder. "
                "Exit status: 0, or 125 if hmmsvm failed.",
     };
     struct report_options o = { .peer = "remote" };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-report.h - what `hmmsvm bench` shows of its results. It reads records and samples, and runs nothing
- * but gnuplot.
+ * bench-report.h - what `hmmsvm bench` shows of its results. It reads records and samples, and runs
+ * nothing but gnuplot.
  *
  * Locking: none; one thread.
  */
@@ -21,8 +21,8 @@ void bench_print_json(FILE *out, const struct bench_results *results,
                       const struct bench_summary *summary);
 
 /*
- * Writes report.html, with everything in it, and its plots into plots/ as SVG, with png also as PNG.
- * False if there is no gnuplot, which is then said.
+ * Writes report.html, with everything in it, and its plots into plots/ as SVG, with png also as
+ * PNG. False if there is no gnuplot, which is then said.
  */
 bool bench_write_html(const char *folder, const struct bench_results *results,
                       const struct bench_summary *summary, bool png);

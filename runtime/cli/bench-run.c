@@ -252,7 +252,8 @@ static bool step_go(struct process *p)
     return false;
 }
 
-/* Waits for its end, ending it and what it started if it must; sets the error if it was no good one. */
+/* Waits for its end, ending it and what it started if it must; sets the error if it was no good
+ * one. */
 static void process_end(struct process *p)
 {
     int status = 0;
@@ -383,8 +384,6 @@ static void run_whole(struct process *p, struct json_object *record)
         return;
     }
     json_object_put(ms);
-    if (ended)
-        failed(p, cli_format("did not use the device, or did not close it"));
 }
 
 static struct json_object *record_new(const struct bench_job *job)
@@ -419,7 +418,8 @@ struct json_object *bench_run(const struct bench_job *job)
     watch_close(p);
     json_object_object_add(record, "seconds", json_object_new_double(cli_seconds() - p->begin));
     if (!p->error && !json_object_object_get_ex(record, "ms", NULL))
-        failed(p, cli_format("ended before it was done"));
+        failed(p, cli_format(job->steps ? "ended before it was done"
+                                        : "did not use the device, or did not close it"));
     if (p->error) {
         json_object_object_del(record, "ms");
         json_object_object_add(record, "error", json_object_new_string(p->error));

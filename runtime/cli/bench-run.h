@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-run.h - one run of `hmmsvm bench`: a program under a pair of policies, from its start to its end
+ * bench-run.h - one run of `hmmsvm bench`: a program under a pair of policies, from its start to
+ * its end
  *
  * Locking: none; one thread.
  */
@@ -23,8 +24,8 @@ struct bench_job {
 };
 
 /*
- * Runs it and returns a record; what goes wrong with the program is in the record. NULL if a signal asked
- * the command to end (bench_interrupted), whose run does not count.
+ * Runs it and returns a record; what goes wrong with the program is in the record. NULL if a signal
+ * asked the command to end (bench_interrupted), whose run does not count.
  */
 struct json_object *bench_run(const struct bench_job *job);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-table.c - results of `hmmsvm bench` as a table, CSV and JSON; see bench-report.h. No locking.
+ * bench-table.c - results of `hmmsvm bench` as a table, CSV and JSON; see bench-report.h. No
+ * locking.
  */
 #define _GNU_SOURCE
 #include <math.h>
@@ -46,7 +47,8 @@ static void table_row(FILE *out, const struct bench_cell *cell, const struct ben
         fprintf(out, " %8s %17s", "-", "");
     }
     for (i = 0; i < BENCH_COUNTERS; i++)
-        fprintf(out, " %9.*f", i == BENCH_TO_DEVICE || i == BENCH_TO_SYSTEM ? 1 : 0, shown(cell, i));
+        fprintf(out, " %9.*f", i == BENCH_TO_DEVICE || i == BENCH_TO_SYSTEM ? 1 : 0,
+                shown(cell, i));
     if (cell->failed)
         fprintf(out, "  %zu failed: %s", cell->failed, cell->error);
     fputc('\n', out);
@@ -57,7 +59,8 @@ static void table_means(FILE *out, const struct bench_summary *s)
     size_t i, k, n;
     double mean;
 
-    fprintf(out, "\nGeometric means of the ratios to %s, over the workloads that were finished:\n", s->peer);
+    fprintf(out, "\nGeometric means of the ratios to %s, over the workloads that were finished:\n",
+            s->peer);
     for (i = 0; i < s->count; i++) {
         for (k = 0; k < i; k++)
             if (s->cells[k].key.ratio == s->cells[i].key.ratio &&
@@ -84,17 +87,20 @@ void bench_print_table(FILE *out, const struct bench_results *results,
             bench_head_text(results, "cpu"), bench_head_number(results, "cpus"),
             bench_head_number(results, "devmem_mib"), bench_head_number(results, "seed"),
             bench_head_number(results, "passes"));
-    fprintf(out, "The ratio to %s in the same repetition is the result: medians with 95 %% confidence "
-                 "intervals.\n* best, = as good as far as the intervals tell. Counters are medians; "
-                 "MiB moved to the device and back.\n", s->peer);
+    fprintf(out,
+            "The ratio to %s in the same repetition is the result: medians with 95 %% confidence "
+            "intervals.\n* best, = as good as far as the intervals tell. Counters are medians; "
+            "MiB moved to the device and back.\n",
+            s->peer);
     for (i = 0; i < s->count; i += n) {
         n = bench_group(s, i);
         best = bench_best(s, i, n);
         fprintf(out, "\n%s", s->cells[i].key.workload);
         if (s->cells[i].key.ratio)
-            fprintf(out, ", %u %% of device memory (%g MiB)", s->cells[i].key.ratio, s->cells[i].mib);
-        fprintf(out, "\n  %-20s %4s %11s %8s %17s %9s %9s %9s %9s %9s %9s\n", "policy/eviction", "runs",
-                "ms", "ratio", "", "dev.flt", "CPU flt", "MiB to", "MiB back", "evictions",
+            fprintf(out, ", %u %% of device memory (%g MiB)", s->cells[i].key.ratio,
+                    s->cells[i].mib);
+        fprintf(out, "\n  %-20s %4s %11s %8s %17s %9s %9s %9s %9s %9s %9s\n", "policy/eviction",
+                "runs", "ms", "ratio", "", "dev.flt", "CPU flt", "MiB to", "MiB back", "evictions",
                 "refaults");
         for (k = i; k < i + n; k++)
             table_row(out, &s->cells[k], best == SIZE_MAX ? NULL : &s->cells[best]);
@@ -115,8 +121,10 @@ void bench_print_csv(FILE *out, const struct bench_summary *s)
     size_t i;
     unsigned c;
 
-    fputs("workload,ratio_percent,size_mib,policy,eviction,runs,failed,ms,ms_low,ms_high,ratio,ratio_low,"
-          "ratio_high", out);
+    fputs("workload,ratio_percent,size_mib,policy,eviction,runs,failed,ms,ms_low,ms_high,ratio,"
+          "ratio_low,"
+          "ratio_high",
+          out);
     for (c = 0; c < BENCH_COUNTERS; c++)
         fprintf(out, ",%s", bench_counter_names[c]);
     fputc('\n', out);
@@ -141,7 +149,8 @@ static struct json_object *json_spread(const struct bench_spread *s)
 {
     struct json_object *o = json_object_new_object();
 
-    json_object_object_add(o, "median", isnan(s->median) ? NULL : json_object_new_double(s->median));
+    json_object_object_add(o, "median",
+                           isnan(s->median) ? NULL : json_object_new_double(s->median));
     json_object_object_add(o, "low", isnan(s->low) ? NULL : json_object_new_double(s->low));
     json_object_object_add(o, "high", isnan(s->high) ? NULL : json_object_new_double(s->high));
     return o;

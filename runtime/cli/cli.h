@@ -62,15 +62,15 @@ pid_t cli_program_start(char **argv);
 int cli_program_end(pid_t pid);
 
 /*
- * Sees to it that POCL_CACHE_DIR names the folder whose built kernels a guest will find: building is
- * slow under emulation. One that the caller has chosen stays.
+ * Sees to it that POCL_CACHE_DIR names the folder whose built kernels a guest will find: building
+ * is slow under emulation. One that the caller has chosen stays.
  */
 void cli_guest_kernels(void);
 
 /*
- * Runs a program here, its standard output thrown away, and returns its status as waitpid() does. With
- * quiet it runs in direct mode and what it says on standard error is thrown away as well. What it
- * compiles is then in pocl's cache, for a guest.
+ * Runs a program here, its standard output thrown away, and returns its status as waitpid() does.
+ * With quiet it runs in direct mode and what it says on standard error is thrown away as well. What
+ * it compiles is then in pocl's cache, for a guest.
  */
 int cli_run_unseen(char **argv, bool quiet);
 

@@ -35,7 +35,8 @@ struct node_blocks {
 /* Where the memory of a context is now; what is known so far if its process ends meanwhile. */
 void node_residency(int fd, const struct hmmsvm_target *target, struct node_blocks *blocks);
 
-/* The name of a policy of that kind (HMMSVM_POLICY_PLACEMENT or _EVICTION), by number; malloc'ed or NULL. */
+/* The name of a policy of that kind (HMMSVM_POLICY_PLACEMENT or _EVICTION), by number; malloc'ed or
+ * NULL. */
 char *node_policy_name(int fd, unsigned kind, unsigned index);
 
 /* Ends the program if there is no such policy, and names those there are. */

@@ -1,7 +1,7 @@
 /*
- * bfs: a breadth-first search over a real graph, level by level, from another vertex in each pass. Locking:
- * distances and the length of the next level are atomic on the device; the end of a kernel orders one
- * level before the next.
+ * bfs: a breadth-first search over a real graph, level by level, from another vertex in each pass.
+ * Locking: distances and the length of the next level are atomic on the device; the end of a kernel
+ * orders one level before the next.
  */
 #include "graph.h"
 

@@ -6,9 +6,9 @@ kernel void clear(global uint *distances, uint root)
 }
 
 /* Each work-item reaches the neighbours of one vertex of this level. */
-kernel void spread(global const uint *starts, global const uint *targets, global atomic_uint *distances,
-                   global const uint *level, uint count, global uint *next,
-                   global atomic_uint *next_count, uint distance)
+kernel void spread(global const uint *starts, global const uint *targets,
+                   global atomic_uint *distances, global const uint *level, uint count,
+                   global uint *next, global atomic_uint *next_count, uint distance)
 {
     uint from;
 
@@ -18,8 +18,9 @@ kernel void spread(global const uint *starts, global const uint *targets, global
     for (uint e = starts[from]; e < starts[from + 1]; e++) {
         uint to = targets[e], far = 0xffffffffu;
 
-        if (atomic_compare_exchange_strong_explicit(&distances[to], &far, distance, memory_order_relaxed,
-                                                    memory_order_relaxed, memory_scope_device))
+        if (atomic_compare_exchange_strong_explicit(&distances[to], &far, distance,
+                                                    memory_order_relaxed, memory_order_relaxed,
+                                                    memory_scope_device))
             next[atomic_fetch_add_explicit(next_count, 1, memory_order_relaxed,
                                            memory_scope_device)] = to;
     }

@@ -1,6 +1,6 @@
 /*
- * chase: nodes that point to each other in one random cycle, which 64 work-items follow from as many
- * places, until they have visited each node once. No locking; host and device take turns.
+ * chase: nodes that point to each other in one random cycle, which 64 work-items follow from as
+ * many places, until they have visited each node once. No locking; host and device take turns.
  */
 #include "workload.h"
 #include "chase.h"

@@ -1,7 +1,7 @@
 /*
- * Reads graphs and makes them as large as they have to be; graph.h says what it promises. Formats: Matrix
- * Market (coordinate), lines of two numbers (vertices from 0 or 1 on; # and % begin comments), and
- * Packages or status files of Debian, whose dependencies are the edges.
+ * Reads graphs and makes them as large as they have to be; graph.h says what it promises. Formats:
+ * Matrix Market (coordinate), lines of two numbers (vertices from 0 or 1 on; # and % begin
+ * comments), and Packages or status files of Debian, whose dependencies are the edges.
  *
  * Locking: none.
  */
@@ -152,7 +152,8 @@ static size_t vertices_within(size_t bytes, size_t vertex_bytes, size_t edge_byt
 
 /* The copies side by side, in new numbers; calls f for each edge, once. */
 static void edges_walk(const struct rows *g, const uint32_t *numbers, size_t last,
-                       void (*f)(const struct rows *g, uint32_t a, uint32_t b, void *arg), void *arg)
+                       void (*f)(const struct rows *g, uint32_t a, uint32_t b, void *arg),
+                       void *arg)
 {
     for (size_t c = 0; c < g->copies; c++) {
         size_t vertices = c + 1 < g->copies ? source.vertices : last;

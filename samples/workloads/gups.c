@@ -1,6 +1,7 @@
 /*
- * gups: updates of random words of one table, as in RandomAccess. Updates are exclusive-ors, so that
- * they may come in any order, and the host undoes them. Locking: the words are atomic on the device.
+ * gups: updates of random words of one table, as in RandomAccess. Updates are exclusive-ors, so
+ * that they may come in any order, and the host undoes them. Locking: the words are atomic on the
+ * device.
  */
 #include "workload.h"
 #include "gups.h"

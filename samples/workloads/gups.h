@@ -1,4 +1,5 @@
-/* What gups does, as both host (C) and device (OpenCL C) compile it. Numbers are 32 bits wide and wrap. */
+/* What gups does, as both host (C) and device (OpenCL C) compile it. Numbers are 32 bits wide and
+ * wrap. */
 #ifdef __OPENCL_VERSION__
 #define GUPS_U64 ulong
 #else

@@ -1,7 +1,7 @@
 /*
  * hashjoin: two tables are joined on a key: the device builds a hash table of one and looks up the
- * keys of the other, of which half have a partner. Locking: the keys of the hash table are atomic on
- * the device; which of two keys gets a slot does not matter.
+ * keys of the other, of which half have a partner. Locking: the keys of the hash table are atomic
+ * on the device; which of two keys gets a slot does not matter.
  */
 #include "workload.h"
 #include "hashjoin.h"

@@ -11,7 +11,8 @@ kernel void clear(global struct hashjoin_row *slots)
     slots[get_global_id(0)].key = 0;
 }
 
-kernel void build(global const struct hashjoin_row *rows, global struct hashjoin_row *slots, uint count)
+kernel void build(global const struct hashjoin_row *rows, global struct hashjoin_row *slots,
+                  uint count)
 {
     struct hashjoin_row row = rows[get_global_id(0)];
 

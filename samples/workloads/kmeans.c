@@ -1,7 +1,7 @@
 /*
- * kmeans: points are put to the nearest of 8 centres on the device, which adds them up too; the host
- * then moves the centres. Whole numbers, so that the host gets the same. Locking: the sums are atomic
- * on the device.
+ * kmeans: points are put to the nearest of 8 centres on the device, which adds them up too; the
+ * host then moves the centres. Whole numbers, so that the host gets the same. Locking: the sums are
+ * atomic on the device.
  */
 #include "workload.h"
 #include "kmeans.h"

@@ -1,6 +1,6 @@
 /*
- * phases: a quarter of the memory is hot, which the device updates eight times in a pass and reads the
- * rest once; every second pass another quarter is. No locking; host and device take turns.
+ * phases: a quarter of the memory is hot, which the device updates eight times in a pass and reads
+ * the rest once; every second pass another quarter is. No locking; host and device take turns.
  */
 #include "workload.h"
 #include "phases.h"
@@ -64,7 +64,8 @@ static bool verify(struct workload *w)
         if (!workload_word("sum", i, it.sums[i], sum))
             return false;
         for (unsigned k = 0; k < PHASES_READS; k++)
-            if (!workload_word("word", i * PHASES_READS + k, it.words[i * PHASES_READS + k], words[k]))
+            if (!workload_word("word", i * PHASES_READS + k, it.words[i * PHASES_READS + k],
+                               words[k]))
                 return false;
     }
     return true;

@@ -1,6 +1,6 @@
 /*
- * pingpong: the host fills a piece of memory, the device works on it, the host reads what came of it;
- * then the next piece. No locking; host and device take turns.
+ * pingpong: the host fills a piece of memory, the device works on it, the host reads what came of
+ * it; then the next piece. No locking; host and device take turns.
  */
 #include "workload.h"
 #include "pingpong.h"
@@ -50,7 +50,8 @@ static bool verify(struct workload *w)
 
 const struct workload_kind workload_kind = {
     .name = "pingpong",
-    .what = "The host produces, the device consumes, and the host reads the result, piece by piece.",
+    .what =
+        "The host produces, the device consumes, and the host reads the result, piece by piece.",
     .kernels = { "consume" },
     .prepare = prepare,
     .pass = pass,

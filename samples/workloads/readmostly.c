@@ -1,6 +1,6 @@
 /*
- * readmostly: a table that the device looks up random words in and the host reads all of, and which the
- * host changes in a few places every fourth pass. No locking; host and device take turns.
+ * readmostly: a table that the device looks up random words in and the host reads all of, and which
+ * the host changes in a few places every fourth pass. No locking; host and device take turns.
  */
 #include "workload.h"
 #include "readmostly.h"

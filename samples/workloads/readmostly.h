@@ -7,5 +7,7 @@
 
 #define READMOSTLY_READS 2u
 #define READMOSTLY_HASH(x) (((x) ^ ((x) >> 15)) * 0x85ebca6bu)
-#define READMOSTLY_PLACE(item, read, pass, count)                                                 \
-    (((READMOSTLY_HASH((item)*2654435769u + (read)*40503u + (pass)*97u)) * (READMOSTLY_U64)(count)) >> 32)
+#define READMOSTLY_PLACE(item, read, pass, count)                          \
+    (((READMOSTLY_HASH((item)*2654435769u + (read)*40503u + (pass)*97u)) * \
+      (READMOSTLY_U64)(count)) >>                                          \
+     32)

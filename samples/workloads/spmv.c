@@ -1,7 +1,7 @@
 /*
- * spmv: a sparse matrix, whose places are the edges of a real graph, times a vector, and the result times
- * the matrix again. Whole numbers that wrap, so that the host gets the same. No locking; host and device
- * take turns.
+ * spmv: a sparse matrix, whose places are the edges of a real graph, times a vector, and the result
+ * times the matrix again. Whole numbers that wrap, so that the host gets the same. No locking; host
+ * and device take turns.
  */
 #include "graph.h"
 

@@ -1,5 +1,5 @@
-kernel void multiply(global const uint *starts, global const uint *targets, global const uint *values,
-                     global const uint *x, global uint *y)
+kernel void multiply(global const uint *starts, global const uint *targets,
+                     global const uint *values, global const uint *x, global uint *y)
 {
     size_t i = get_global_id(0);
     uint sum = 0;

@@ -1,7 +1,7 @@
 /*
- * stencil: a plane in slabs, each memory of its own with a row of its neighbours' on either side. The
- * device computes slab by slab; then the host carries rows over to the neighbours, as programs on
- * many nodes do. No locking; host and device take turns.
+ * stencil: a plane in slabs, each memory of its own with a row of its neighbours' on either side.
+ * The device computes slab by slab; then the host carries rows over to the neighbours, as programs
+ * on many nodes do. No locking; host and device take turns.
  */
 #include "workload.h"
 
@@ -69,7 +69,8 @@ static void pass(struct workload *w, unsigned number)
     carry_rows(it.from);
 }
 
-static uint32_t at(const uint32_t *plane, size_t rows, size_t row, size_t column, int down, int right)
+static uint32_t at(const uint32_t *plane, size_t rows, size_t row, size_t column, int down,
+                   int right)
 {
     row += (size_t)down;
     column += (size_t)right;
@@ -96,10 +97,10 @@ static bool verify(struct workload *w)
         next = swap;
     }
     for (size_t i = 0; ok && i < rows * WIDTH; i++)
-        ok = workload_word("cell", i,
-                           it.slabs[it.from][i / WIDTH / it.rows][(i / WIDTH % it.rows + 1) * WIDTH +
-                                                                  i % WIDTH],
-                           plane[i]);
+        ok = workload_word(
+            "cell", i,
+            it.slabs[it.from][i / WIDTH / it.rows][(i / WIDTH % it.rows + 1) * WIDTH + i % WIDTH],
+            plane[i]);
     free(plane);
     free(next);
     return ok;

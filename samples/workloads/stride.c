@@ -1,6 +1,6 @@
 /*
- * stride: one word of each page, another one in each pass: every page is used, and hardly any of it.
- * No locking; host and device take turns.
+ * stride: one word of each page, another one in each pass: every page is used, and hardly any of
+ * it. No locking; host and device take turns.
  */
 #include "workload.h"
 

@@ -1,4 +1,5 @@
-/* triad: a = b + k * c over three arrays, in order, as in STREAM. No locking; host and device take turns. */
+/* triad: a = b + k * c over three arrays, in order, as in STREAM. No locking; host and device take
+ * turns. */
 #include "workload.h"
 
 #include "triad-kernels.h"

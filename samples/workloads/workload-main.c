@@ -1,8 +1,8 @@
 /*
  * The frame of all workloads; workload.h says what it promises.
  *
- * Before the real thing each workload is run once on little memory, so that its kernels are built and
- * loaded, and verified there as well.
+ * Before the real thing each workload is run once on little memory, so that its kernels are built
+ * and loaded, and verified there as well.
  *
  * Locking: none; one thread.
  */
@@ -38,7 +38,8 @@ static const struct argp_option option_table[] = {
     { "device", 'd', "SUBSTRING", 0, "Only a device with this in its own or its platform's name",
       0 },
     { "step", KEY_STEP, NULL, 0,
-      "Print \"ready\" before and \"done\" after the measured part, and wait for a line on standard "
+      "Print \"ready\" before and \"done\" after the measured part, and wait for a line on "
+      "standard "
       "input each time",
       0 },
     { 0 },
@@ -149,7 +150,8 @@ static void play(struct workload *w, const struct options *o, double *ms)
     if (ms)
         step(o, "done");
     if (!workload_kind.verify(w))
-        sample_die("wrong: the result is not what the host computes; the same --seed shows it again");
+        sample_die(
+            "wrong: the result is not what the host computes; the same --seed shows it again");
     while (w->nr_pieces)
         free(w->pieces[--w->nr_pieces]);
 }
@@ -175,11 +177,12 @@ int main(int argc, char **argv)
     struct workload w = { 0 };
     double *ms;
 
-    snprintf(doc, sizeof(doc),
-             "%s\vPrints one line of JSON: the bytes that the device uses and the milliseconds of "
-             "each pass. Exit status: 0 verified, 1 wrong or failed, 77 no device with fine-grained "
-             "system SVM.",
-             workload_kind.what);
+    snprintf(
+        doc, sizeof(doc),
+        "%s\vPrints one line of JSON: the bytes that the device uses and the milliseconds of "
+        "each pass. Exit status: 0 verified, 1 wrong or failed, 77 no device with fine-grained "
+        "system SVM.",
+        workload_kind.what);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     needs.match = o.device;
     w.file = o.graph;

@@ -1,6 +1,7 @@
 /*
- * What the workloads share: the frame of a program that prepares memory, passes over it on the device
- * again and again, and verifies what came out. Plain OpenCL 3.0 with fine-grained system SVM.
+ * What the workloads share: the frame of a program that prepares memory, passes over it on the
+ * device again and again, and verifies what came out. Plain OpenCL 3.0 with fine-grained system
+ * SVM.
  *
  * A workload is one C file with a struct workload_kind, and its kernels in OpenCL C. It decides
  * nothing about where memory lies, and hints at nothing.
@@ -57,15 +58,16 @@ extern const size_t workload_source_count;
     const size_t workload_source_count = kernel_source_count;
 
 /*
- * Memory that the device uses, from a boundary of 2 MiB on so that no two pieces share a large page;
- * counted in `used`. It is freed after verifying.
+ * Memory that the device uses, from a boundary of 2 MiB on so that no two pieces share a large
+ * page; counted in `used`. It is freed after verifying.
  */
 void *workload_memory(struct workload *w, size_t count, size_t size);
 
 /* Other memory until then, from malloc and not counted. */
 void *workload_alloc(struct workload *w, size_t count, size_t size);
 
-/* How many objects of that size fit into so many bytes: a multiple of WORKLOAD_LOCAL, at least one. */
+/* How many objects of that size fit into so many bytes: a multiple of WORKLOAD_LOCAL, at least one.
+ */
 size_t workload_count(size_t bytes, size_t size);
 
 /* Runs a kernel over count work-items, a multiple of WORKLOAD_LOCAL, and waits for its end. */

@@ -1,7 +1,7 @@
 /*
- * zipf: a key-value store, of whose records a few are wanted most of the time: the rank of a request's
- * record follows Zipf's law with exponent 0.99, as in YCSB; one in eight writes. Records of a rank lie
- * anywhere. Locking: what is written is atomic on the device.
+ * zipf: a key-value store, of whose records a few are wanted most of the time: the rank of a
+ * request's record follows Zipf's law with exponent 0.99, as in YCSB; one in eight writes. Records
+ * of a rank lie anywhere. Locking: what is written is atomic on the device.
  */
 #include "workload.h"
 #include "zipf.h"

@@ -1,5 +1,5 @@
-kernel void serve(global struct zipf_record *records, global const uint *requests, global uint *answers,
-                  uint pass)
+kernel void serve(global struct zipf_record *records, global const uint *requests,
+                  global uint *answers, uint pass)
 {
     uint request = (uint)get_global_id(0), sum = 0;
     global struct zipf_record *record = &records[requests[request]];

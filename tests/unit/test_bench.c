@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What `hmmsvm bench` makes of records: which count, what they come to, and what is no file of results.
- * The records are made up.
+ * What `hmmsvm bench` makes of records: which count, what they come to, and what is no file of
+ * results. The records are made up.
  */
 #include "unit.h"
 
@@ -67,12 +67,13 @@ static void refused(const char *text, const char *words)
 }
 
 /* A record whose passes took so long together. */
-#define RUN(workload, policy, eviction, ratio, n, half, faults)                                   \
-    "{\"workload\":\"" workload "\",\"policy\":\"" policy "\",\"eviction\":\"" eviction "\",\"ratio\":" \
-    ratio ",\"repetition\":" n ",\"size_mib\":12.0,\"ms\":[" half "," half "],\"counters\":{"            \
+#define RUN(workload, policy, eviction, ratio, n, half, faults)                            \
+    "{\"workload\":\"" workload "\",\"policy\":\"" policy "\",\"eviction\":\"" eviction    \
+    "\",\"ratio\":" ratio ",\"repetition\":" n ",\"size_mib\":12.0,\"ms\":[" half "," half \
+    "],\"counters\":{"                                                                     \
     "\"device_faults\":" faults ",\"pages_to_device\":512}}\n"
-#define FAILED(workload, policy, n)                                                                \
-    "{\"workload\":\"" workload "\",\"policy\":\"" policy "\",\"eviction\":\"lru\",\"ratio\":75,"        \
+#define FAILED(workload, policy, n)                                                               \
+    "{\"workload\":\"" workload "\",\"policy\":\"" policy "\",\"eviction\":\"lru\",\"ratio\":75," \
     "\"repetition\":" n ",\"error\":\"did not end\"}\n"
 
 static void nothing(void **state)
@@ -95,7 +96,8 @@ static void what_is_none_of_ours(void **state)
     refused("a,b,c\n", ":1 is not what");
     refused(HEAD "[1]\n", ":2 is not what");
     refused(HEAD "{\"workload\":\"x\"}\n", ":2 is no record");
-    refused(HEAD FAILED("triad", "xe", "0") "{\"workload\":\"x\",\"policy\":\"y\",\"eviction\":\"z\"}\n",
+    refused(HEAD FAILED("triad", "xe",
+                        "0") "{\"workload\":\"x\",\"policy\":\"y\",\"eviction\":\"z\"}\n",
             ":3 is no record");
 }
 
@@ -149,15 +151,18 @@ static void spreads(void **state)
     assert_true(isnan(bench_spread(values, 0).median));
 }
 
-/* Each run is compared with the peer's of the same repetition; warm-up and failed runs with nothing. */
+/* Each run is compared with the peer's of the same repetition; warm-up and failed runs with
+ * nothing. */
 static void ratios(void **state)
 {
     struct bench_results results = read_back(
         HEAD RUN("triad", "xe", "lru", "75", "-1", "100", "1000")
-        RUN("triad", "remote", "lru", "75", "0", "10", "2") RUN("triad", "xe", "lru", "75", "0", "20", "4")
-        RUN("triad", "remote", "lru", "75", "1", "40", "2") RUN("triad", "xe", "lru", "75", "1", "20", "6")
-        FAILED("triad", "xe", "2") RUN("triad", "remote", "lru", "75", "2", "10", "2")
-        RUN("triad", "xe", "fifo", "75", "0", "30", "4"));
+            RUN("triad", "remote", "lru", "75", "0", "10", "2")
+                RUN("triad", "xe", "lru", "75", "0", "20", "4")
+                    RUN("triad", "remote", "lru", "75", "1", "40", "2")
+                        RUN("triad", "xe", "lru", "75", "1", "20", "6") FAILED("triad", "xe", "2")
+                            RUN("triad", "remote", "lru", "75", "2", "10", "2")
+                                RUN("triad", "xe", "fifo", "75", "0", "30", "4"));
     struct bench_summary s;
 
     (void)state;
@@ -187,10 +192,12 @@ static void ratios(void **state)
 /* Of several workloads and sizes, in the order that two sessions may leave them in. */
 static void groups(void **state)
 {
-    struct bench_results results = read_back(
-        HEAD RUN("triad", "remote", "lru", "75", "0", "10", "1") RUN("gups", "remote", "lru", "75", "0", "10", "1")
-        RUN("triad", "remote", "lru", "150", "0", "10", "1") RUN("triad", "xe", "lru", "75", "0", "40", "1")
-        RUN("gups", "xe", "lru", "75", "0", "10", "1"));
+    struct bench_results results =
+        read_back(HEAD RUN("triad", "remote", "lru", "75", "0", "10", "1")
+                      RUN("gups", "remote", "lru", "75", "0", "10", "1")
+                          RUN("triad", "remote", "lru", "150", "0", "10", "1")
+                              RUN("triad", "xe", "lru", "75", "0", "40", "1")
+                                  RUN("gups", "xe", "lru", "75", "0", "10", "1"));
     struct bench_summary s;
     size_t n;
 
@@ -226,8 +233,9 @@ static int file_remove(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing), cmocka_unit_test(what_is_none_of_ours), cmocka_unit_test(cut_off),
-        cmocka_unit_test(the_last_counts), cmocka_unit_test(spreads), cmocka_unit_test(ratios),
+        cmocka_unit_test(nothing), cmocka_unit_test(what_is_none_of_ours),
+        cmocka_unit_test(cut_off), cmocka_unit_test(the_last_counts),
+        cmocka_unit_test(spreads), cmocka_unit_test(ratios),
         cmocka_unit_test(groups),
     };
 
