@@ -65,7 +65,7 @@ static void send_bytes(const void *bytes, size_t size)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            hmm_message("recording ends here: %s", strerror(errno));
+            hmm_message("nothing more is recorded of process %d: %s", (int)getpid(), strerror(errno));
             close(recorder.fd);
             recorder.fd = -1;
             return;
@@ -264,7 +264,7 @@ struct record_log *hmm_record_begin(void)
     if (log != NULL) {
         memset(log, 0, sizeof(*log));
         log->room = recorder.room;
-        if (recorder.active++ == 0)
+        if (recorder.active++ == 0 && recorder.fd >= 0)
             send_written();
     }
     pthread_mutex_unlock(&recorder.lock);

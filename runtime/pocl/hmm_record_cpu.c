@@ -93,8 +93,8 @@ bool hmm_record_cpu_open(void)
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     cpu.uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
     cpu.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (cpu.used != MAP_FAILED && cpu.uffd >= 0 && cpu.pagemap >= 0 && ioctl(cpu.uffd, UFFDIO_API, &api) == 0
-        && ioctl(cpu.pagemap, PAGEMAP_SCAN, &scan) >= 0)
+    if (cpu.used != MAP_FAILED && cpu.uffd >= 0 && cpu.pagemap >= 0
+        && ioctl(cpu.uffd, UFFDIO_API, &api) == 0 && ioctl(cpu.pagemap, PAGEMAP_SCAN, &scan) >= 0)
         return true;
     if (cpu.uffd >= 0)
         close(cpu.uffd);
