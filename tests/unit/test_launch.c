@@ -295,10 +295,14 @@ static void a_forked_child_is_told(void **state)
             _exit(2);
         hmmsvm_wake(dev);
         hmmsvm_device_close(dev);
+#ifdef __SANITIZE_THREAD__ /* which cannot start threads in such a child */
+        own = NULL;
+#else
         /* One of its own works. */
         own = unit_open(2);
         if (hmmsvm_run(own, &launch, &end) || end.groups_run != 10 || count != 10)
             _exit(3);
+#endif
         hmmsvm_device_close(own);
         _exit(0);
     }
