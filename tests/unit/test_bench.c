@@ -8,6 +8,8 @@
 #include <fcntl.h>
 #include <math.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../runtime/cli/bench-records.h"
 #include "../../runtime/cli/cli.h"
@@ -56,14 +58,26 @@ static struct bench_results read_back(const char *text)
     return results;
 }
 
+/* In a process of its own: what ends the command leaves its memory as it is. */
 static void refused(const char *text, const char *words)
 {
-    if (!setjmp(died)) {
-        read_back(text);
-        fail_msg("this was taken: %s", text);
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (!pid) {
+        if (!setjmp(died)) {
+            read_back(text);
+            fprintf(stderr, "this was taken: %s\n", text);
+            _exit(1);
+        }
+        if (strstr(said, words))
+            _exit(0);
+        fprintf(stderr, "it says \"%s\", not \"%s\"\n", said, words);
+        _exit(1);
     }
-    if (!strstr(said, words))
-        fail_msg("it says \"%s\", not \"%s\"", said, words);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 /* A record whose passes took so long together. */
