@@ -62,7 +62,8 @@ static struct footprint footprint(void)
         snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
         if (atoi(d->d_name) <= 0 || !(file = fopen(path, "r")))
             continue;
-        f.engines += fgets(line, sizeof(line), file) && !strcmp(line, "hmmsvm-engine\n");
+        f.engines += fgets(line, sizeof(line), file) && !strcmp(line, "hmmsvm-engine\n") &&
+                     harness_process_runs(atoi(d->d_name));
         fclose(file);
     }
     closedir(dir);
