@@ -263,7 +263,7 @@ static void close_with_launches_in_flight(void **state)
     usleep(10000);
     assert_int_equal(pthread_create(&thread, NULL, sets_later, &flag), 0);
     hmmsvm_device_close(dev);
-    assert_int_equal(flag, 1);
+    assert_int_equal(__atomic_load_n(&flag, __ATOMIC_ACQUIRE), 1);
     assert_int_equal(count, 0);
     pthread_join(thread, NULL);
 }
@@ -595,7 +595,7 @@ static void close_with_a_chain_in_flight(void **state)
     usleep(10000);
     assert_int_equal(pthread_create(&thread, NULL, sets_later, &flag), 0);
     hmmsvm_device_close(dev);
-    assert_int_equal(flag, 1);
+    assert_int_equal(__atomic_load_n(&flag, __ATOMIC_ACQUIRE), 1);
     assert_int_equal(count, 0);
     pthread_join(thread, NULL);
 }
