@@ -59,7 +59,7 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 	[ADAPTIVE_TICK] = {
 		.name = "tick",
 		.help = "milliseconds between ticks",
-		.value = 2, .min = 1, .max = 10000,
+		.value = 2, .min = 1, .max = 3600000,
 	},
 };
 

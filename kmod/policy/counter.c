@@ -33,7 +33,7 @@ static const struct hmmsvm_tunable counter_tunables[] = {
 	[COUNTER_TICK] = {
 		.name = "tick",
 		.help = "milliseconds between ticks",
-		.value = 2, .min = 1, .max = 10000,
+		.value = 2, .min = 1, .max = 3600000,
 	},
 	[COUNTER_SHOWN] = {
 		.name = "shown",

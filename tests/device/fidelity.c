@@ -7,9 +7,9 @@
  * device memory; then every counter that both have must agree to 1 %: faults, pages that
  * moved and why, evictions, entries. (They are equal today, and what is not is printed.)
  *
- * Left out is what time or chance decides: policies that look at the clock between ticks or measure
- * costs, and evictions that go by the numbers of chunks (clock, random), which are in the order
- * in which whoever came before has left them.
+ * Left out is what time or chance decides: ticks (an hour apart here), policies that look at the
+ * clock or measure costs, and evictions that go by the numbers of chunks (clock, random), which are
+ * in the order in which whoever came before has left them.
  */
 #include <hmmsvm/trace.h>
 #include <sim.h>
@@ -111,6 +111,7 @@ static void reuse(struct run *r)
     uint64_t hot = r->memory / 3 / 16 * 16, at;
 
     cpu(r, true, 0, hot, 1);
+    device(r, false, 0, hot, 1);
     for (at = hot; at + 208 <= r->pages; at += 208) {
         device(r, at % 3 == 0, at, 208, 1);
         device(r, at % 7 == 0, at * 37 % (hot - 256), 256, 1);
@@ -253,18 +254,18 @@ int main(void)
     compare(&r, "reuse", reuse, "touch", "lfu", NULL, false, 0);
     compare(&r, "fresh", fresh, "tree", "fifo", NULL, false, 13);
     compare(&r, "fresh", fresh, "remote", "lru", NULL, false, 13);
-    compare(&r, "fresh", fresh, "xe", "lru", "slice=0 tick=10000", true, 0);
+    compare(&r, "fresh", fresh, "xe", "lru", "slice=0", true, 0);
     compare(&r, "zeros", zeros, "remote", "lru", NULL, false, 0);
     compare(&r, "zeros", zeros, "touch", "lru", NULL, false, 0);
-    compare(&r, "strided", strided, "counter", "fifo", "tick=10000 threshold=2", false, 40);
+    compare(&r, "strided", strided, "counter", "fifo", "tick=3600000 threshold=2", false, 40);
     compare(&r, "strided", strided, "touch", "lru", "granularity=4", false, 0);
     compare(&r, "bounce", bounce, "touch", "lru", NULL, false, 3);
-    compare(&r, "bounce", bounce, "counter", "fifo", "tick=10000 threshold=2", false, 0);
+    compare(&r, "bounce", bounce, "counter", "fifo", "tick=3600000 threshold=2", false, 0);
     compare(&r, "bounce", bounce, "tree", "lru", "density=25", false, 0);
-    compare(&r, "zeros", zeros, "counter", "fifo", "tick=10000 threshold=4 shown=128", false, 0);
-    compare(&r, "bounce", bounce, "counter", "fifo", "tick=10000 threshold=2 shown=512", false, 3);
+    compare(&r, "zeros", zeros, "counter", "fifo", "tick=3600000 threshold=4 shown=128", false, 0);
+    compare(&r, "bounce", bounce, "counter", "fifo", "tick=3600000 threshold=2 shown=512", false, 3);
     /* Of what time decides nothing is left of it then. */
-    compare(&r, "fresh", fresh, "adaptive", "lru", "pace=0 tick=10000", false, 13);
+    compare(&r, "fresh", fresh, "adaptive", "lru", "pace=0 tick=3600000", false, 13);
     agent_end(&a);
     harness_close(&h);
     return 0;

@@ -60,7 +60,7 @@ int main(void)
     agent_begin(&a, &h);
     CHECK_OK(hmmsvm_device_policy(h.dev, "counter", NULL));
     set(&h, "threshold", 15);
-    set(&h, "tick", 10000);
+    set(&h, "tick", 3600000);
 
     /* By default a region. */
     scan(&h, &a, fresh(), PAGES, PAGES / 16, PAGES);
