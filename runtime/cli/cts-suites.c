@@ -46,7 +46,7 @@ const size_t cts_suites_count = sizeof(cts_suites) / sizeof(cts_suites[0]);
 static const char *const alone[] = {
     "allocations-*/*",          /* all of the device's memory */
     "profiling/*",              /* how long commands take */
-    "api/*min_max*", "*/*max_*size*", "buffers/*max*", /* the largest that can be */
+    "api/*min_max*", "*/*max_*size*", "buffers/*max*", "basic/imagedim_*", /* the largest there is */
     "events/*timing*",
 };
 

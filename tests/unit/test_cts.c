@@ -350,6 +350,7 @@ static void which_share(void **state)
     (void)state;
     assert_false(cts_test_shares(&memory, "buffer"));
     assert_true(cts_test_shares(&basic, "buffer"));
+    assert_false(cts_test_shares(&basic, "imagedim_pow2"));
 }
 
 /* ---- whole runs ---- */
