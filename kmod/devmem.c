@@ -688,12 +688,10 @@ void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
 /*
  * A chunk with pages of @ctx at or after number *@at, which moves on; NULL if there is
  * none. @pages are those. As with a victim no page of it is allocated anew until
- * hmmsvm_devmem_left(). *@busy becomes true where somebody else is emptying one, perhaps only of
- * pages of others.
+ * hmmsvm_devmem_left(). One that somebody else is emptying is passed over.
  */
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at, struct hmmsvm_pages *pages,
-					   bool *busy)
+					   unsigned int *at, struct hmmsvm_pages *pages)
 {
 	struct hmmsvm_chunk *found = NULL;
 	unsigned int i;
@@ -703,13 +701,11 @@ struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmms
 	while (!found && *at < dm->nr_chunks) {
 		struct hmmsvm_chunk *chunk = &dm->chunks[(*at)++];
 
+		if (chunk->evicting)
+			continue;
 		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
 			if (chunk->regions[i].ctx != ctx || !chunk->regions[i].used)
 				continue;
-			if (chunk->evicting) {
-				*busy = true;
-				break;
-			}
 			hmmsvm_pages_set(pages, i * HMMSVM_REGION_PAGES, HMMSVM_REGION_PAGES);
 			found = chunk;
 		}
@@ -718,6 +714,21 @@ struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmms
 		chunk_set_evicting(dm, found, true);
 	spin_unlock(&dm->lock);
 	return found;
+}
+
+/* Whether somebody else is emptying a chunk with pages of @ctx, perhaps only of pages of others. */
+bool hmmsvm_devmem_busy_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx)
+{
+	struct hmmsvm_chunk *chunk;
+	bool busy = false;
+	unsigned int i;
+
+	spin_lock(&dm->lock);
+	list_for_each_entry(chunk, &dm->evicting, node)
+		for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+			busy |= chunk->regions[i].ctx == ctx && chunk->regions[i].used;
+	spin_unlock(&dm->lock);
+	return busy;
 }
 
 void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)

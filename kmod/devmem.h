@@ -110,8 +110,8 @@ void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
 			  struct hmmsvm_victim *victim);
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
-					   unsigned int *at, struct hmmsvm_pages *pages,
-					   bool *busy);
+					   unsigned int *at, struct hmmsvm_pages *pages);
+bool hmmsvm_devmem_busy_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx);
 void hmmsvm_devmem_left(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
 void hmmsvm_devmem_disown(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx);
 

@@ -825,27 +825,26 @@ void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx)
 	struct migrate_number *number;
 	struct hmmsvm_pages pages;
 	struct hmmsvm_chunk *chunk;
-	unsigned int at, tries = 0, waits = 0;
+	unsigned int at, tries, waits = 0;
+	bool left;
 
 	number = kmalloc_obj(*number, GFP_KERNEL);
-	while (number && tries < 3) {
-		bool left = false, busy = false;
-
+	for (tries = 0; number && tries < 3; tries++) {
+		left = false;
 		at = 0;
-		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at, &pages, &busy))) {
+		while ((chunk = hmmsvm_devmem_next_of(dm, ctx, &at, &pages))) {
 			left = true;
 			empty_chunk(dm, chunk, &pages, &home, number);
 			hmmsvm_devmem_left(dm, chunk);
 			cond_resched();
 		}
-		if (busy && waits < MIGRATE_WAITS) {
-			waits++;
+		/* Only waits: what does not go, and is emptied again and again, keeps others waiting. */
+		for (; hmmsvm_devmem_busy_of(dm, ctx) && waits < MIGRATE_WAITS; waits++) {
+			left = true;
 			msleep(MIGRATE_WAIT_MS);
-			continue;
 		}
 		if (!left)
 			break;
-		tries++;
 	}
 	kfree(number);
 	hmmsvm_devmem_disown(dm, ctx);
