@@ -6,6 +6,7 @@
  *   roles.c     the processes: applications, engines, strangers
  *   requests.c  ioctl(2): valid structures, and what is done to them
  *   calls.c     the other system calls on the node and on memory
+ *   stuck.c     what processes are at that do not end
  *   report.c    counts of calls and how they ended                (bottom)
  *
  * In each round an application opens nodes and makes contexts, starts engines
@@ -107,6 +108,9 @@ static inline bool fuzz_one_in(struct fuzz *f, unsigned n)
 {
     return !fuzz_below(f, n);
 }
+
+/* stuck.c */
+void fuzz_print_stuck(void);
 
 /* report.c */
 long fuzz_ended(struct fuzz *f, enum fuzz_call call, long result);

@@ -33,7 +33,7 @@
 
 struct options {
     unsigned long long calls, seed;
-    unsigned threads;
+    unsigned threads, round_s;
     bool json, seeded;
 };
 
@@ -59,6 +59,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!o->threads || o->threads > 64)
             argp_error(state, "--threads takes a number from 1 to 64");
         break;
+    case 'l':
+        o->round_s = (unsigned)strtoul(arg, &end, 0);
+        break;
     case 's':
         o->seed = strtoull(arg, &end, 0);
         o->seeded = true;
@@ -79,6 +82,8 @@ static const struct argp_option argp_options[] = {
     {"threads", 't', "N", 0, "threads of an application (default 4)", 0},
     {"seed", 's', "N", 0, "what every thread's calls follow from (default: the time; it is printed)",
      0},
+    {"limit", 'l', "SECONDS", 0, "what has not ended by then hangs: a round of some thousand calls "
+     "(default 400); says where", 0},
     {"json", 'j', NULL, 0, "print the counts as JSON", 0},
     {0},
 };
@@ -171,9 +176,9 @@ static bool state_kept(const struct state *early, const struct state *late)
 /* ---- rounds ------------------------------------------------------------------------ */
 
 /* Waits for all processes of a round; false if one did not end, or not as it should. */
-static bool round_wait(void)
+static bool round_wait(unsigned limit_s)
 {
-    time_t end = time(NULL) + UAPI_ROUND_S;
+    time_t end = time(NULL) + limit_s;
     bool good = true;
 
     for (;;) {
@@ -187,7 +192,8 @@ static bool round_wait(void)
                 usleep(2000);
                 continue;
             }
-            fprintf(stderr, "a process did not end within %d s\n", UAPI_ROUND_S);
+            fprintf(stderr, "a process did not end within %u s\n", limit_s);
+            fuzz_print_stuck();
             return false;
         }
         if (WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status) != SIGKILL) {
@@ -213,7 +219,7 @@ static bool rounds(const struct options *o, struct fuzz_shared *shared, int fd, 
                 return false;
             }
         }
-        if (!round_wait()) {
+        if (!round_wait(o->round_s)) {
             fprintf(stderr, "that was round %llu of seed %llu\n", (unsigned long long)round,
                     o->seed);
             return false;
@@ -238,7 +244,7 @@ static int run_engine(const char *seed)
 
 int main(int argc, char **argv)
 {
-    struct options o = {.calls = 20000, .threads = 4};
+    struct options o = {.calls = 20000, .threads = 4, .round_s = UAPI_ROUND_S};
     const char *mode = getenv("HMMSVM_TEST_MODE");
     struct state before, early = {0}, late = {0};
     struct fuzz_shared *shared;
