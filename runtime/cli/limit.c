@@ -94,14 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_CONTEXT:
         o->target.context = (unsigned)cli_number("--context", arg, 0, 65535);
         break;
-    case ARGP_KEY_ARG:
-        if (state->arg_num == 0)
-            o->target.pid = (unsigned)cli_number("a process id", arg, 1, 1 << 22);
-        else if (state->arg_num == 1)
-            o->limit = arg;
-        else
-            argp_error(state, "one argument too many: \"%s\"", arg);
-        break;
+    case ARGP_KEY_ARG: node_target_argument(state, arg, &o->target, &o->limit); break;
     default:
         return ARGP_ERR_UNKNOWN;
     }

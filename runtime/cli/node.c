@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -92,6 +93,17 @@ void node_target_failed(int err, const struct hmmsvm_target *target)
     default:
         cli_die("the module does not answer for process %u: %s", target->pid, strerror(-err));
     }
+}
+
+void node_target_argument(const struct argp_state *state, const char *arg,
+                          struct hmmsvm_target *target, const char **more)
+{
+    if (state->arg_num == 0)
+        target->pid = (unsigned)cli_number("a process id", arg, 1, 1 << 22);
+    else if (state->arg_num == 1)
+        *more = arg;
+    else
+        argp_error(state, "one argument too many: \"%s\"", arg);
 }
 
 int node_stats(int fd, const struct hmmsvm_target *target, struct hmmsvm_stats *stats)

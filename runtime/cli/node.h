@@ -23,6 +23,14 @@ int node_ask(int fd, unsigned long request, void *arg);
 /* Ends the program with words for what a request about another process met. */
 void node_target_failed(int err, const struct hmmsvm_target *target) __attribute__((noreturn));
 
+/*
+ * An argument of a command on a process: its id, or what follows it, which goes to *more. Ends the
+ * program if there are more. For argp's ARGP_KEY_ARG.
+ */
+struct argp_state;
+void node_target_argument(const struct argp_state *state, const char *arg,
+                          struct hmmsvm_target *target, const char **more);
+
 /* What a context counted; 0 or a negative errno value. */
 int node_stats(int fd, const struct hmmsvm_target *target, struct hmmsvm_stats *stats);
 

@@ -223,14 +223,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_CONTEXT:
         o->target.context = (unsigned)cli_number("--context", arg, 0, 65535);
         break;
-    case ARGP_KEY_ARG:
-        if (state->arg_num == 0)
-            o->target.pid = (unsigned)cli_number("a process id", arg, 1, 1 << 22);
-        else if (state->arg_num == 1)
-            o->placement = arg;
-        else
-            argp_error(state, "one argument too many: \"%s\"", arg);
-        break;
+    case ARGP_KEY_ARG: node_target_argument(state, arg, &o->target, &o->placement); break;
     case ARGP_KEY_END:
         if (!o->target.pid && (o->eviction || o->set.count))
             argp_error(state, "which process? (for one that is to start: HMMSVM_POLICY, "

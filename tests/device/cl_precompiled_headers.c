@@ -52,17 +52,12 @@ static int headers(bool change)
 /* What the kernel stores that is built of @source and @options. */
 static int value_of(const char *source, const char *options)
 {
+    cl_program program = cl_build_with(source, options);
     cl_kernel kernel;
-    cl_program program;
     cl_mem buffer;
     int out = -1;
     cl_int err;
 
-    program = clCreateProgramWithSource(cl_ctx, 1, &source, NULL, &err);
-    CL(err);
-    err = clBuildProgram(program, 1, &cl_device, options, NULL, NULL);
-    if (err != CL_SUCCESS)
-        FAIL("\"%s\" with \"%s\": error %d", source, options, err);
     kernel = clCreateKernel(program, "k", &err);
     CL(err);
     buffer = cl_new_buffer(sizeof(out), &out);

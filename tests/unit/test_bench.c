@@ -3,7 +3,7 @@
  * What `hmmsvm bench` makes of records: which count, what they come to, and what is no file of
  * results. The records are made up.
  */
-#include "unit.h"
+#include "command.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -12,33 +12,6 @@
 #include <unistd.h>
 
 #include "../../runtime/cli/bench-records.h"
-#include "../../runtime/cli/cli.h"
-
-/* ---- what main.c gives the command ---- */
-
-static jmp_buf died;
-static char said[1024];
-
-void cli_die(const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(said, sizeof(said), format, ap);
-    va_end(ap);
-    longjmp(died, 1);
-}
-
-char *cli_format(const char *format, ...)
-{
-    va_list ap;
-    char *text;
-
-    va_start(ap, format);
-    assert_true(vasprintf(&text, format, ap) >= 0);
-    va_end(ap);
-    return text;
-}
 
 /* ---- files ---- */
 

@@ -7,15 +7,11 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "unit.h"
+#include "command.h"
 
-#include "../../runtime/cli/cli.h"
 #include "../../runtime/cli/node.h"
 
 /* ---- what main.c gives the commands ---- */
-
-static jmp_buf died;
-static char said[1024];
 
 void cli_say(const char *format, ...)
 {
@@ -24,27 +20,6 @@ void cli_say(const char *format, ...)
     va_start(ap, format);
     vsnprintf(said, sizeof(said), format, ap);
     va_end(ap);
-}
-
-void cli_die(const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(said, sizeof(said), format, ap);
-    va_end(ap);
-    longjmp(died, 1);
-}
-
-char *cli_format(const char *format, ...)
-{
-    va_list ap;
-    char *text;
-
-    va_start(ap, format);
-    assert_true(vasprintf(&text, format, ap) >= 0);
-    va_end(ap);
-    return text;
 }
 
 void cli_strings_add(struct cli_strings *list, char *text)
