@@ -59,9 +59,12 @@ hash_of() {
     done | sha256sum | cut -c1-16
 }
 
-# lock_take NAME: holds the lock until this shell ends; says so when it has to wait
+# lock_take NAME: holds the lock until this shell ends, once; says so when it has to wait
+declare -A locks_held=()
 lock_take() {
     local fd
+    [ -z "${locks_held[$1]:-}" ] || return 0
+    locks_held[$1]=1
     exec {fd}>"$CACHE/locks/$1"
     if ! flock -n "$fd"; then
         echo "  another run is at work on $1; waiting for it"
