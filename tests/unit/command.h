@@ -13,7 +13,7 @@
 
 #include "unit.h"
 
-#include "../../runtime/cli/cli.h"
+#include "cli.h"
 
 /* Where cli_die() goes on, and what was said last. */
 static jmp_buf died;

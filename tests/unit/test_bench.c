@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../runtime/cli/bench-records.h"
+#include "bench/bench-records.h"
 
 /* ---- files ---- */
 

@@ -9,7 +9,7 @@
 
 #include "command.h"
 
-#include "../../runtime/cli/node.h"
+#include "device/node.h"
 
 /* ---- what main.c gives the commands ---- */
 

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-#include "../../runtime/cli/cts.h"
+#include "conformance/cts.h"
 
 static struct cts_output said;
 static struct cts_ending ending;

@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 
-#include "../../runtime/cli/load-choice.h"
+#include "device/load-choice.h"
 
 static hwloc_topology_t topology;
 static hwloc_bitmap_t here;

@@ -4,7 +4,7 @@
  */
 #include "unit.h"
 
-#include "../../runtime/cli/monitor.h"
+#include "device/monitor.h"
 
 static char *text;
 static size_t text_size;

@@ -17,13 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../bench/place.h"
+#include "../../bench/place.h"
 #include "bench-matrix.h"
 #include "bench-records.h"
 #include "bench-report.h"
 #include "bench-run.h"
 #include "cli.h"
-#include "node.h"
+#include "device/node.h"
 
 #define INTERRUPTED 130
 #define GUEST_DEVMEM "32" /* MiB: an emulated guest is slow */

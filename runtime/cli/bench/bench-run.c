@@ -23,8 +23,8 @@
 #include "bench-run.h"
 #include "cli.h"
 #include "counters.h"
-#include "monitor.h"
-#include "node.h"
+#include "device/monitor.h"
+#include "device/node.h"
 
 #define WATCH_LEAST_S 0.02 /* between two looks */
 #define WATCH_PART    50   /* and not more often than in such a part of the time so far */
