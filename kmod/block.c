@@ -13,6 +13,7 @@
  * memory, under which policies run. The array of blocks is changed under its
  * own lock and read under RCU; blocks are never taken out of it.
  */
+#include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -28,6 +29,9 @@
 /* What things cost until something else was observed, ns. */
 #define BLOCK_FAULT_NS		2000
 #define BLOCK_COPY_PAGE_NS	500
+
+/* So often a thread may come back to a page that was evicted meanwhile, and to no other. */
+#define BLOCK_MAX_RETURNS	16
 
 /* At most so many decisions are carried out in one tick. */
 #define BLOCK_TICK_ACTIONS	64
@@ -135,6 +139,34 @@ static bool block_answer_valid(const struct hmmsvm_policy_decision *d, unsigned 
 }
 
 /*
+ * Whether the calling thread faults on the same few pages again and again, as each one's coming
+ * evicts another. One instruction may need four of them at once (two operands, each across a
+ * border), and never end if there is room for fewer.
+ */
+static bool block_goes_round(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			     unsigned long addr, unsigned int page)
+{
+	struct hmmsvm_returns *r = &ctx->returns[hash_ptr(current, ilog2(HMMSVM_RETURNS_THREADS))];
+	unsigned int i;
+
+	lockdep_assert_held(&ctx->devmem->lock);
+	if (r->task != current) {
+		memset(r, 0, sizeof(*r));
+		r->task = current;
+	}
+	for (i = 0; i < HMMSVM_RETURNS_PAGES; i++)
+		if (r->pages[i] == addr)
+			break;
+	if (i == HMMSVM_RETURNS_PAGES) {
+		r->pages[r->next++ % HMMSVM_RETURNS_PAGES] = addr;
+		r->count = 0;
+	} else if (hmmsvm_pages_test(&block->evicted, page)) {
+		r->count++;
+	}
+	return r->count >= BLOCK_MAX_RETURNS;
+}
+
+/*
  * The device touched @addr of @block, where there is a page if it is @present; @dpage
  * is the device page it found there, or NULL if it found something else or nothing.
  * Says what to do, and returns whether entries of the block had been withdrawn.
@@ -162,7 +194,8 @@ bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 	if (dpage && hmmsvm_devmem_of(dpage) == dm)
 		hmmsvm_devmem_touch(dm, dpage, advice & HMMSVM_ADVICE_DEVICE);
 
-	if (advice & (HMMSVM_ADVICE_SYSTEM | HMMSVM_ADVICE_READ_MOSTLY)) {
+	if (block_goes_round(ctx, block, addr, fault.page) ||
+	    advice & (HMMSVM_ADVICE_SYSTEM | HMMSVM_ADVICE_READ_MOSTLY)) {
 		;
 	} else if (advice & HMMSVM_ADVICE_DEVICE) {
 		decision->action = HMMSVM_ACTION_TO_DEVICE;

@@ -123,6 +123,17 @@ struct hmmsvm_counters {
 
 struct hmmsvm_devmem;
 
+#define HMMSVM_RETURNS_THREADS	8
+#define HMMSVM_RETURNS_PAGES	4
+
+/* Where a thread of the engine faulted last; see block_goes_round(). */
+struct hmmsvm_returns {
+	struct task_struct *task;	/* compared only */
+	unsigned long pages[HMMSVM_RETURNS_PAGES];
+	unsigned int next;		/* of those to be replaced */
+	unsigned int count;
+};
+
 /*
  * A context: one application, at most one engine.
  *
@@ -173,6 +184,7 @@ struct hmmsvm_context {
 	u64 stalled_ns;			/* how long there was one, in all */
 	__s64 tunables[HMMSVM_POLICY_TUNABLES];
 	unsigned int policy_generation;
+	struct hmmsvm_returns returns[HMMSVM_RETURNS_THREADS];
 	struct delayed_work tick;
 	unsigned long tick_next;	/* block to go on with; the work's own */
 	bool ticking;
