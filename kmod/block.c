@@ -41,11 +41,17 @@
 
 #define BLOCK_MAX_RESIDENCY	4096
 
+/* The block of @addr, or NULL if there is none yet. */
+struct hmmsvm_block *hmmsvm_block_find(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	return xa_load(&ctx->blocks, addr >> HMMSVM_BLOCK_SHIFT);
+}
+
 /* The block of @addr, made if need be; NULL without memory. */
 struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long addr)
 {
 	unsigned long index = addr >> HMMSVM_BLOCK_SHIFT;
-	struct hmmsvm_block *block = xa_load(&ctx->blocks, index), *other;
+	struct hmmsvm_block *block = hmmsvm_block_find(ctx, addr), *other;
 
 	if (likely(block))
 		return block;

@@ -31,6 +31,7 @@ void hmmsvm_blocks_init(struct hmmsvm_context *ctx);
 void hmmsvm_blocks_start(struct hmmsvm_context *ctx);
 void hmmsvm_blocks_stop(struct hmmsvm_context *ctx);
 void hmmsvm_blocks_free(struct hmmsvm_context *ctx);
+struct hmmsvm_block *hmmsvm_block_find(struct hmmsvm_context *ctx, unsigned long addr);
 struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long addr);
 
 bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,

@@ -646,7 +646,7 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 		}
 		if (flags & HMMSVM_MIGRATE_TO_SYSTEM) {
 			hmmsvm_migrate_to_system(ctx, vma, at, stop, moved);
-			block = hmmsvm_block_get(ctx, at);
+			block = hmmsvm_block_find(ctx, at);
 			if (block)
 				moved->stayed += hmmsvm_block_resident(ctx, block,
 						(at - block->policy.start) >> PAGE_SHIFT,
@@ -662,6 +662,41 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 		at = stop;
 	}
 	return err;
+}
+
+/*
+ * From where on [@at, @end), within a mapping whose mmap_lock is held, may have entries; what has no
+ * page tables has none, and may be terabytes. Looks at one GiB of those that there are, at most.
+ */
+static unsigned long request_skip_empty(struct mm_struct *mm, unsigned long at, unsigned long end)
+{
+	while (at < end) {
+		pgd_t *pgd = pgd_offset(mm, at);
+		p4d_t *p4d;
+		pud_t *pud;
+
+		if (pgd_none(*pgd)) {
+			at = pgd_addr_end(at, end);
+			continue;
+		}
+		p4d = p4d_offset(pgd, at);
+		if (p4d_none(*p4d)) {
+			at = p4d_addr_end(at, end);
+			continue;
+		}
+		pud = pud_offset(p4d, at);
+		if (pud_none(*pud)) {
+			at = pud_addr_end(at, end);
+			continue;
+		}
+		end = pud_addr_end(at, end);
+		if (pud_leaf(*pud))
+			break;
+		while (at < end && pmd_none(pmdp_get_lockless(pmd_offset(pud, at))))
+			at = pmd_addr_end(at, end);
+		break;
+	}
+	return at;
 }
 
 /* HMMSVM_IOC_MIGRATE. The caller is the application. */
@@ -711,6 +746,15 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 		if (at >= end) {
 			mmap_read_unlock(mm);
 			break;
+		}
+		if (request->flags & HMMSVM_MIGRATE_TO_SYSTEM && at < vma->vm_end) {
+			stop = request_skip_empty(mm, at, min(end, vma->vm_end));
+			if (stop > at) {
+				mmap_read_unlock(mm);
+				at = stop;
+				cond_resched();
+				continue;
+			}
 		}
 		stop = min(end, (at | (HMMSVM_BLOCK_SIZE - 1)) + 1);
 		ret = hmmsvm_migrate_piece(ctx, at, stop, request->flags, &moved);
