@@ -8,6 +8,7 @@
  * Locking: advice_mutex for changes, RCU for look-ups.
  */
 #include <linux/maple_tree.h>
+#include <linux/sched.h>
 #include <linux/xarray.h>
 
 #include "block.h"
@@ -48,8 +49,10 @@ static bool advice_has_room(struct hmmsvm_context *ctx, bool set)
 	ctx->advice_changes++;
 	if (ctx->advice_changes < ADVICE_MAX_RANGES / 2)
 		return true;
-	mt_for_each(&ctx->advice, entry, at, ULONG_MAX)
+	mt_for_each(&ctx->advice, entry, at, ULONG_MAX) {
 		n++;
+		cond_resched();
+	}
 	ctx->advice_changes = n / 2 + 1;
 	return n < (set ? ADVICE_MAX_RANGES : 2 * ADVICE_MAX_RANGES) - 2;
 }
@@ -108,6 +111,7 @@ int hmmsvm_advise(struct hmmsvm_context *ctx, const struct hmmsvm_advise *advise
 		err = mtree_store_range(&ctx->advice, at, stop, bits ? xa_mk_value(bits) : NULL,
 					GFP_KERNEL_ACCOUNT);
 		at = stop + 1;
+		cond_resched();
 	}
 	if (set)
 		WRITE_ONCE(ctx->advised, true);

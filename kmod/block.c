@@ -636,6 +636,9 @@ static void block_tick(struct work_struct *work)
 			hmmsvm_block_go_on(ctx);
 			actions++;
 		}
+		/* Who ends the context waits for this. */
+		if (!READ_ONCE(ctx->ticking))
+			break;
 		if (actions == BLOCK_TICK_ACTIONS || ++blocks == BLOCK_TICK_BLOCKS) {
 			ctx->tick_next = index + 1;
 			break;
