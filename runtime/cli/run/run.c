@@ -38,6 +38,7 @@ enum {
     OPT_SHARE,
     OPT_LOG,
     OPT_APPEND,
+    OPT_VARIANT,
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +50,8 @@ static const struct argp_option options[] = {
     { "kernel", OPT_KERNEL, "VERSION", 0, "The test kernel: 7.3 (default) or 6.12", 3 },
     { "debug-kernel", OPT_DEBUG, NULL, 0,
       "Its variant with KASAN, lock checking and more: several times slower", 3 },
+    { "variant", OPT_VARIANT, "NAME", 0,
+      "Its variant plain (default), debug, or cover, which looks for lost memory and counts lines", 3 },
     { "timeout", OPT_TIMEOUT, "SECONDS", 0,
       "End the guest after that long (default 1800; 0: never)", 3 },
     { "share", OPT_SHARE, "FOLDER", 0,
@@ -88,7 +91,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case OPT_GUEST: run->guest = true; break;
-    case OPT_DEBUG: o->debug = true; break;
+    case OPT_DEBUG: o->variant = "debug"; break;
+    case OPT_VARIANT:
+        if (strcmp(arg, "plain") && strcmp(arg, "debug") && strcmp(arg, "cover"))
+            argp_error(state, "--variant takes plain, debug or cover, not \"%s\"", arg);
+        o->variant = arg;
+        break;
     case OPT_ENV: cli_strings_add(&run->env, arg); break;
     case OPT_VERBOSE: o->verbose = true; break;
     case OPT_QUIET: o->quiet = true; break;
@@ -242,8 +250,8 @@ int cli_run(int argc, char **argv)
                "program cannot be run or is not there.",
     };
     struct run run = {
-        .options = { .kernel = "7.3", .accel = "auto", .memory_mb = 3072, .cpus = 2, .nodes = 2,
-                     .swap_mb = 1024, .timeout_s = 1800 },
+        .options = { .kernel = "7.3", .variant = "plain", .accel = "auto", .memory_mb = 3072,
+                     .cpus = 2, .nodes = 2, .swap_mb = 1024, .timeout_s = 1800 },
     };
     struct cli_strings env = { 0 };
     size_t i;
@@ -265,7 +273,6 @@ int cli_run(int argc, char **argv)
     for (i = 0; environ[i]; i++)
         if (environment_passes(environ[i], &run.env))
             cli_strings_add(&env, environ[i]);
-    cli_strings_add(&env, cli_format("HMMSVM_GUEST=%s-%s", run.options.kernel,
-                                     run.options.debug ? "debug" : "plain"));
+    cli_strings_add(&env, cli_format("HMMSVM_GUEST=%s-%s", run.options.kernel, run.options.variant));
     return guest_run(&run.options, run.argv, env.items);
 }
