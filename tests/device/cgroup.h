@@ -10,6 +10,7 @@
 #ifndef HMMSVM_TEST_CGROUP_H
 #define HMMSVM_TEST_CGROUP_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "memory.h"
@@ -28,13 +29,27 @@ static inline const char *cgroup_file(const char *file)
     return path;
 }
 
-/** cgroup_make - a new group for memory; a skip where there can be none */
-static inline void cgroup_make(void)
+/** cgroup_try - a new group for memory; NULL, or why there can be none */
+static inline const char *cgroup_try(void)
 {
-    if (memory_put(CGROUP_ROOT "/cgroup.subtree_control", "+memory"))
-        SKIP("no memory cgroups to be had in " CGROUP_ROOT ": %s", strerror(errno));
+    static char why[128];
+
+    if (memory_put(CGROUP_ROOT "/cgroup.subtree_control", "+memory")) {
+        snprintf(why, sizeof(why), "no memory cgroups to be had in " CGROUP_ROOT ": %s", strerror(errno));
+        return why;
+    }
     snprintf(cgroup_path, sizeof(cgroup_path), CGROUP_ROOT "/hmmsvm-test-%d", getpid());
     CHECK(!mkdir(cgroup_path, 0755));
+    return NULL;
+}
+
+/** cgroup_make - the same, and a skip where there can be none */
+static inline void cgroup_make(void)
+{
+    const char *why = cgroup_try();
+
+    if (why)
+        SKIP("%s", why);
 }
 
 /** cgroup_join - the calling process and its children to come are in the group */
@@ -60,10 +75,10 @@ static inline void cgroup_set(const char *file, unsigned long long value)
     CHECK(!memory_put(cgroup_file(file), text));
 }
 
-/** cgroup_event - how often @name of memory.events has happened */
-static inline unsigned long cgroup_event(const char *name)
+/* What @file says of @name. */
+static inline unsigned long cgroup_value(const char *file, const char *name)
 {
-    FILE *f = fopen(cgroup_file("memory.events"), "re");
+    FILE *f = fopen(cgroup_file(file), "re");
     unsigned long value;
     char word[64];
 
@@ -74,7 +89,25 @@ static inline unsigned long cgroup_event(const char *name)
             return value;
         }
     fclose(f);
-    FAIL("no %s in memory.events", name);
+    FAIL("no %s in %s", name, file);
+}
+
+/** cgroup_event - how often @name of memory.events has happened */
+static inline unsigned long cgroup_event(const char *name)
+{
+    return cgroup_value("memory.events", name);
+}
+
+/** cgroup_freeze - freezes the group or thaws it; false if that is not so after HARNESS_PATIENCE_S */
+static inline bool cgroup_freeze(int on)
+{
+    cgroup_set("cgroup.freeze", (unsigned long long)on);
+    for (unsigned i = 0; i < HARNESS_PATIENCE_S * 100; i++) {
+        if (cgroup_value("cgroup.events", "frozen") == (unsigned long)on)
+            return true;
+        usleep(10000);
+    }
+    return false;
 }
 
 /** cgroup_remove - when all that were in it have ended, for which it waits half a minute */

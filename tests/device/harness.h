@@ -41,6 +41,8 @@
 #define HARNESS_SKIP 77
 #define HARNESS_MPOL_LOCAL 4 /* MPOL_LOCAL of <linux/mempolicy.h> */
 #define HARNESS_PAGE 4096ul
+/* How long a test waits for what has to come. A debug kernel in an emulated machine on a busy host takes its time. */
+#define HARNESS_PATIENCE_S 300u
 
 #define HARNESS_WG __attribute__((noinline, unused, no_sanitize("address", "thread", "undefined")))
 
@@ -241,13 +243,12 @@ static inline void harness_submit(struct harness *h, hmmsvm_workgroup_fn fn, voi
     CHECK_OK(hmmsvm_submit(h->dev, &launch));
 }
 
-/** harness_wait - the next completion; the test fails if there is none in five minutes */
+/** harness_wait - the next completion; the test fails if there is none in HARNESS_PATIENCE_S */
 static inline struct hmmsvm_completion harness_wait(struct harness *h)
 {
     struct hmmsvm_completion c;
 
-    /* A debug kernel in an emulated machine on a busy host takes its time. */
-    CHECK_OK(hmmsvm_wait(h->dev, &c, 300000));
+    CHECK_OK(hmmsvm_wait(h->dev, &c, HARNESS_PATIENCE_S * 1000));
     return c;
 }
 
@@ -294,18 +295,18 @@ static inline uint64_t harness_ns(void)
 #define harness_set(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 
 /**
- * harness_until - waits in the test until *@p is @value; fails after a minute
+ * harness_until - waits in the test until *@p is @value; fails after HARNESS_PATIENCE_S
  *
  * The work-group's side is a plain loop over harness_get().
  */
 static inline void harness_until(const uint32_t *p, uint32_t value)
 {
-    uint64_t end = harness_ns() + 60000000000u;
+    uint64_t end = harness_ns() + HARNESS_PATIENCE_S * 1000000000ull;
 
     while (harness_get(p) != value) {
         if (harness_ns() > end)
-            FAIL("the flag at %p is %u after a minute, wanted %u", (const void *)p, harness_get(p),
-                 value);
+            FAIL("the flag at %p is %u after %u s, wanted %u", (const void *)p, harness_get(p),
+                 HARNESS_PATIENCE_S, value);
         usleep(50);
     }
 }

@@ -3,34 +3,29 @@
  * migrate_userfaultfd.c - memory that a pager of user space serves does not move while
  * it does; what is on the device when one registers comes back for it
  */
-#include <linux/userfaultfd.h>
-#include <sys/syscall.h>
-
 #include "devmem.h"
+#include "pager.h"
 
 #define PAGES 32ul
 
 int main(void)
 {
-    struct uffdio_api api = {.api = UFFD_API};
-    struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+    struct pager pager = {.fd = pager_open(), .pages = PAGES};
+    struct uffdio_register reg;
     struct hmmsvm_stats s;
     struct harness h;
     struct agent a;
     uint64_t *p;
-    int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-    if (uffd < 0)
+    if (pager.fd < 0)
         SKIP("userfaultfd: %s", strerror(errno));
-    CHECK(!ioctl(uffd, UFFDIO_API, &api));
     devmem_open(&h, 1, "remote");
     agent_begin(&a, &h);
     p = devmem_small(1);
     for (unsigned i = 0; i < PAGES; i++)
         p[i * 512] = 100 + i;
-    reg.range.start = (uintptr_t)p;
-    reg.range.len = PAGES * HARNESS_PAGE;
-    CHECK(!ioctl(uffd, UFFDIO_REGISTER, &reg));
+    pager.memory = p;
+    pager_register(&pager);
 
     /* All of it is present, so that nobody has to serve anything. */
     harness_mark(&h);
@@ -44,12 +39,13 @@ int main(void)
     CHECK_OK(hmmsvm_device_policy(h.dev, "remote", NULL));
 
     /* No longer served, it moves. */
-    CHECK(!ioctl(uffd, UFFDIO_UNREGISTER, &reg.range));
+    reg = pager_range(&pager);
+    CHECK(!ioctl(pager.fd, UFFDIO_UNREGISTER, &reg.range));
     DEVMEM_REQUEST(&h, p, PAGES * HARNESS_PAGE, DEVMEM_TO_DEVICE, 0, PAGES, 0, 0);
     agent_fill_pages(&a, p, 300, PAGES);
 
     /* Served again while it is there: nothing is missing, the CPU and the device find it. */
-    CHECK(!ioctl(uffd, UFFDIO_REGISTER, &reg));
+    pager_register(&pager);
     CHECK_EQ(devmem_resident(&h), PAGES);
     CHECK_EQ(agent_read(&a, &p[5 * 512]), 305);
     agent_write(&a, &p[6 * 512], 1306);

@@ -83,29 +83,6 @@ static void application(struct shared *shared)
     _exit(0);
 }
 
-static int frozen(void)
-{
-    FILE *f = fopen(cgroup_file("cgroup.events"), "re");
-    char word[64];
-    int value = -1, is = -1;
-
-    CHECK(f);
-    while (fscanf(f, "%63s %d", word, &value) == 2)
-        if (!strcmp(word, "frozen"))
-            is = value;
-    fclose(f);
-    return is;
-}
-
-/* Freezes or thaws, and waits until that is so. */
-static void freeze(int on)
-{
-    cgroup_set("cgroup.freeze", (unsigned long long)on);
-    for (int i = 0; i < 6000 && frozen() != on; i++)
-        usleep(10000);
-    CHECK_EQ(frozen(), on);
-}
-
 int main(void)
 {
     struct shared *s = mmap(NULL, HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -124,11 +101,11 @@ int main(void)
         uint64_t before;
 
         usleep(100000);
-        freeze(1);
+        CHECK(cgroup_freeze(1));
         before = __atomic_load_n(&s->added, __ATOMIC_RELAXED);
         usleep(100000);
         CHECK_EQ(__atomic_load_n(&s->added, __ATOMIC_RELAXED), before);
-        freeze(0);
+        CHECK(cgroup_freeze(0));
         for (int k = 0; k < 6000 && __atomic_load_n(&s->added, __ATOMIC_RELAXED) == before; k++)
             usleep(10000);
         CHECK_GT(__atomic_load_n(&s->added, __ATOMIC_RELAXED), before);
@@ -144,10 +121,10 @@ int main(void)
     if (!app)
         application(s);
     harness_until(&s->begun, 1);
-    freeze(1);
+    CHECK(cgroup_freeze(1));
     CHECK(!kill(app, SIGKILL));
     CHECK(waitpid(app, NULL, 0) == app);
-    freeze(0); /* the engine is not told while it does not run */
+    CHECK(cgroup_freeze(0)); /* the engine is not told while it does not run */
     cgroup_remove();
     devmem_used_is(0, 0);
     return 0;

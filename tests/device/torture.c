@@ -16,6 +16,7 @@ int main(void)
     uint64_t device, host, end;
     void *slot;
 
+    torture_open(0);
     torture_begin();
     harness_submit(&h, device_writes, &slot, w, GROUPS);
     end = harness_ns() + seconds * 1000000000ull;

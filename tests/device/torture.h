@@ -8,7 +8,8 @@
  * children are forked, ranges are requested to go either way, protection and advice to the kernel change,
  * mappings move.
  *
- * Locking: none. The threads start with torture_begin() and end with torture_end().
+ * Locking: none. torture_open() makes what they work on; the threads start with torture_begin() and end with
+ * torture_end().
  */
 #ifndef HMMSVM_TEST_TORTURE_H
 #define HMMSVM_TEST_TORTURE_H
@@ -200,14 +201,11 @@ static void *mappings_thread(void *arg)
 
 static pthread_t torture_threads[HOSTS + 4];
 
-/* Opens the device, maps the memory and starts the host's threads; device_writes() is the caller's. */
-static inline void torture_begin(void)
+/* Opens the device, with workers for the caller's own launches too, and maps the memory. */
+static inline void torture_open(unsigned more_workers)
 {
-    static void *(*const others[])(void *) = {policies_thread, forks_thread, moves_thread,
-                                              mappings_thread};
-
     devmem_any_kind = true;
-    devmem_open(&h, GROUPS, "remote");
+    devmem_open(&h, GROUPS + more_workers, "remote");
     w = harness_map(sizeof(*w));
     w->pages = PAGES;
     w->memory = memory_blocks(BLOCKS);
@@ -216,6 +214,14 @@ static inline void torture_begin(void)
         w->written[i] = mmap(NULL, PAGES * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         CHECK(w->written[i] != MAP_FAILED);
     }
+}
+
+/* Starts the host's threads; device_writes() is the caller's. */
+static inline void torture_begin(void)
+{
+    static void *(*const others[])(void *) = {policies_thread, forks_thread, moves_thread,
+                                              mappings_thread};
+
     for (uintptr_t i = 0; i < HOSTS; i++)
         CHECK(!pthread_create(&torture_threads[i], NULL, host_writes, (void *)(GROUPS + i)));
     for (unsigned i = 0; i < 4; i++)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * footprint.h - what a process has, and the system for it, that must be after a long run as it was before
+ *
+ * Locking: none.
+ */
+#ifndef HMMSVM_TEST_FOOTPRINT_H
+#define HMMSVM_TEST_FOOTPRINT_H
+
+#include <dirent.h>
+#include <malloc.h>
+
+#include "harness.h"
+
+struct footprint {
+    unsigned descriptors, mappings, engines; /* engines: of the whole system */
+    size_t heap;
+    unsigned long available_kb;
+};
+
+static inline unsigned footprint_lines(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    unsigned n = 0;
+    int c;
+
+    CHECK(f);
+    while ((c = fgetc(f)) != EOF)
+        n += c == '\n';
+    fclose(f);
+    return n;
+}
+
+static inline struct footprint footprint(void)
+{
+    struct footprint f = {.mappings = footprint_lines("/proc/self/maps"), .heap = mallinfo2().uordblks};
+    char path[300], line[128];
+    struct dirent *d;
+    DIR *dir = opendir("/proc/self/fd");
+    FILE *file;
+
+    CHECK(dir);
+    while (readdir(dir))
+        f.descriptors++;
+    closedir(dir);
+    dir = opendir("/proc");
+    CHECK(dir);
+    while ((d = readdir(dir))) {
+        snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
+        if (atoi(d->d_name) <= 0 || !(file = fopen(path, "r")))
+            continue;
+        f.engines += fgets(line, sizeof(line), file) && !strcmp(line, "hmmsvm-engine\n") &&
+                     harness_process_runs(atoi(d->d_name));
+        fclose(file);
+    }
+    closedir(dir);
+    file = fopen("/proc/meminfo", "r");
+    CHECK(file);
+    while (fgets(line, sizeof(line), file))
+        sscanf(line, "MemAvailable: %lu", &f.available_kb);
+    fclose(file);
+    CHECK_GT(f.available_kb, 0);
+    return f;
+}
+
+/**
+ * footprint_same - prints both, and checks that @after has no more than @before, and the one engine
+ *
+ * @slack_kb is memory that comes and goes, and what all that has happened may not add up to.
+ */
+static inline void footprint_same(const struct footprint *before, const struct footprint *after,
+                                  unsigned long slack_kb)
+{
+    printf("descriptors %u, then %u; mappings %u, %u; engines %u, %u; heap %zu, %zu bytes; "
+           "available %lu, %lu KiB\n",
+           before->descriptors, after->descriptors, before->mappings, after->mappings, before->engines,
+           after->engines, before->heap, after->heap, before->available_kb, after->available_kb);
+    CHECK_EQ(after->engines, 1);
+    CHECK_EQ(after->descriptors, before->descriptors);
+    CHECK_LE(after->heap, before->heap + 65536);
+    CHECK_LE(after->mappings, before->mappings + 64); /* mprotect() splits some for a moment */
+    CHECK_GE(after->available_kb + slack_kb, before->available_kb);
+}
+
+#endif /* HMMSVM_TEST_FOOTPRINT_H */
