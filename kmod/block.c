@@ -132,7 +132,7 @@ static bool block_decision_valid(const struct hmmsvm_policy_decision *d, unsigne
 {
 	return d->first < HMMSVM_BLOCK_PAGES && d->count &&
 	       d->count <= HMMSVM_BLOCK_PAGES - d->first && page >= d->first &&
-	       page < d->first + d->count;
+	       page < d->first + d->count && !hmmsvm_pages_test(&d->except, page);
 }
 
 /* The same for what a policy says to a device fault. */
@@ -224,10 +224,10 @@ bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 	return fault.sampled;
 }
 
-/* The CPU touched @addr of @block, in device memory. What is to come back. */
+/* The CPU touched @addr of @block, in device memory. What is to come back, and what of it not. */
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			    unsigned long addr, bool write, unsigned long *start,
-			    unsigned long *end)
+			    unsigned long *end, struct hmmsvm_pages *except)
 {
 	struct hmmsvm_policy_fault fault = {
 		.page = (addr - block->policy.start) >> PAGE_SHIFT,
@@ -247,8 +247,7 @@ void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *blo
 		ctx->placement->cpu_fault(env, &block->policy, &fault, &d);
 		if (!block_decision_valid(&d, fault.page)) {
 			hmmsvm_count(ctx, policy_errors);
-			d.first = fault.page;
-			d.count = 1;
+			d = (struct hmmsvm_policy_decision){ .first = fault.page, .count = 1 };
 		}
 	}
 	block->policy.cpu_ns = env->now_ns;
@@ -257,6 +256,7 @@ void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *blo
 	/* A huge page comes back whole, whatever the policy thinks. */
 	*start = min(*start, block->policy.start + d.first * PAGE_SIZE);
 	*end = max(*end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
+	*except = d.except;
 }
 
 /* A chunk with pages of @ctx is emptied for @by. Under dm->lock. */

@@ -126,11 +126,20 @@ struct migrate_home {
 	struct vm_area_struct *vma;	/* NULL: by number */
 	unsigned long start;		/* address of the first entry, if vma */
 	struct page *fault_page;	/* must come back; NULL: none */
+	const struct hmmsvm_pages *except;	/* pages of their block that stay; NULL: none */
 	gfp_t gfp;			/* for all but fault_page */
 	bool last_resort;		/* a huge page may take the backing memory with it */
 	enum hmmsvm_reason reason;
 	unsigned long pages, huge, no_memory;
 };
+
+/* Whether the page of entry @i is to stay. */
+static bool home_excepts(const struct migrate_home *home, unsigned int i)
+{
+	unsigned long first = (home->start & (HMMSVM_BLOCK_SIZE - 1)) >> PAGE_SHIFT;
+
+	return home->except && hmmsvm_pages_test(home->except, first + i);
+}
 
 static struct page *home_alloc_small(struct migrate_home *home, unsigned int i, bool must)
 {
@@ -189,7 +198,8 @@ static bool home_copy(struct migrate_home *home, unsigned long *src, unsigned lo
 		if (!spage || !(src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		dm = hmmsvm_devmem_of(spage);
-		if (WARN_ON_ONCE(!dm) || hmmsvm_devmem_retired(dm, spage)) {
+		if (WARN_ON_ONCE(!dm) || hmmsvm_devmem_retired(dm, spage) ||
+		    home_excepts(home, i)) {
 			src[i] &= ~MIGRATE_PFN_MIGRATE;
 			continue;
 		}
@@ -430,7 +440,7 @@ static unsigned int to_device_small(struct hmmsvm_context *ctx, struct hmmsvm_bl
 /* Gives every isolated page, or hole, a device page with its content. */
 static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			   struct migrate_work *work, unsigned int first, unsigned int npages,
-			   struct hmmsvm_moved *moved)
+			   const struct hmmsvm_pages *except, struct hmmsvm_moved *moved)
 {
 	unsigned int i, k, nr;
 
@@ -438,6 +448,11 @@ static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 		struct page *spage = migrate_pfn_to_page(work->src[i]), *dpage;
 
 		nr = 1;
+		if (except && hmmsvm_pages_test(except, first + i)) {
+			moved->excepted++;
+			work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+			continue;
+		}
 		if (!(work->src[i] & MIGRATE_PFN_MIGRATE))
 			continue;
 		if (spage && !page_may_move(spage)) {
@@ -503,11 +518,12 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 /*
  * Brings pages [@first, @first + @count) of @block, as far as they lie in @vma,
  * to device memory. The application's mmap_lock is held for reading; nothing
- * else is. @absent (may be NULL) is a page that was not in device memory. @moved is
- * added to.
+ * else is. Those in @except (may be NULL) stay. @absent (may be NULL) is a page that was not
+ * in device memory. @moved is added to.
  */
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
+			      const struct hmmsvm_pages *except,
 			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved)
 {
 	unsigned long start = max(block->policy.start + first * PAGE_SIZE, vma->vm_start);
@@ -549,18 +565,20 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	copying = ktime_get_ns();
 	args.src = work->src;
 	args.dst = work->dst;
+	/* What the core isolates as a whole moves as a whole. */
 	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE) &&
-	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE)
+	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE &&
+	    !(except && hmmsvm_pages_count(except, 0, HMMSVM_BLOCK_PAGES)))
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
 	memset(work->dst, 0, sizeof(work->dst));
 	if (!migrate_vma_setup(&args) && args.cpages) {
-		to_device_copy(ctx, block, work, first, args.npages, &this);
+		to_device_copy(ctx, block, work, first, args.npages, except, &this);
 		migrate_vma_pages(&args);
 		to_device_account(ctx, block, work, first, args.npages, &this);
 		migrate_vma_finalize(&args);
 	}
 	hmmsvm_count_add(ctx, failed_busy,
-			 count - min(count, this.pages + this.there + this.no_memory));
+			 count - min(count, this.pages + this.there + this.no_memory + this.excepted));
 	hmmsvm_devmem_unreserve(ctx, block);
 	hmmsvm_block_migrated(ctx, block, this.pages, this.zeroed, copying);
 	mutex_unlock(&block->migrate_mutex);
@@ -657,7 +675,7 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 				return -ENOMEM;
 			hmmsvm_migrate_to_device(ctx, vma, block,
 						 (at - block->policy.start) >> PAGE_SHIFT,
-						 (stop - at) >> PAGE_SHIFT, NULL, moved);
+						 (stop - at) >> PAGE_SHIFT, NULL, NULL, moved);
 		}
 		at = stop;
 	}
@@ -795,6 +813,7 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	struct hmmsvm_context *ctx;
 	struct hmmsvm_block *block;
 	unsigned long one_src, one_dst;
+	struct hmmsvm_pages except;
 	struct migrate_work *work;
 	int err;
 
@@ -811,9 +830,13 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	 * copied) get just the page.
 	 */
 	if (ctx && block && own && vmf->vma->vm_mm == ctx->app_mm &&
-	    block->policy.start == ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE))
+	    block->policy.start == ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE)) {
 		hmmsvm_block_cpu_fault(ctx, block, addr, vmf->flags & FAULT_FLAG_WRITE, &start,
-				       &end);
+				       &end, &except);
+		/* A huge page comes back whole, whatever the policy thinks. */
+		if (!folio_test_large(page_folio(vmf->page)))
+			home.except = &except;
+	}
 	start = max(start, vmf->vma->vm_start);
 	end = min(end, vmf->vma->vm_end);
 	if (folio_test_large(page_folio(vmf->page)) && !hmmsvm_fault_is_huge(vmf)) {

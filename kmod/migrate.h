@@ -13,6 +13,7 @@ struct hmmsvm_moved {
 	unsigned long zeroed;		/* of those: nobody had used them */
 	unsigned long there;		/* were there already */
 	unsigned long no_memory;	/* stayed: no room */
+	unsigned long excepted;		/* stayed: the policy wants it so */
 	bool limited;			/* a limit left none */
 	unsigned long stayed;		/* (to system) still in device memory */
 };
@@ -27,6 +28,7 @@ struct hmmsvm_absent {
 bool hmmsvm_migrate_possible(const struct vm_area_struct *vma);
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
+			      const struct hmmsvm_pages *except,
 			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved);
 void hmmsvm_migrate_to_limit(struct hmmsvm_context *ctx);
 void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct *vma,

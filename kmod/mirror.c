@@ -642,7 +642,7 @@ static void mirror_migrate(struct mirror_fault *f)
 	absent.seq = f->seq;
 	begin = ktime_get_ns();
 	hmmsvm_migrate_to_device(f->ctx, vma, f->block, f->decision.first, f->decision.count,
-				 &absent, &moved);
+				 &f->decision.except, &absent, &moved);
 	f->moving_ns += ktime_get_ns() - begin;
 }
 
@@ -703,6 +703,7 @@ static bool mirror_make_writable(struct mirror_fault *f)
 	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 	f->decision.first = (hmm.start - f->block->policy.start) >> PAGE_SHIFT;
 	f->decision.count = last + 1 - first;
+	memset(&f->decision.except, 0, sizeof(f->decision.except));
 	return true;
 }
 
@@ -767,6 +768,7 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 		f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 		f->decision.first = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
 		f->decision.count = 1;
+		memset(&f->decision.except, 0, sizeof(f->decision.except));
 	}
 	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE)
 		mirror_migrate(f);

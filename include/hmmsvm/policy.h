@@ -104,7 +104,7 @@ struct hmmsvm_policy_env {
 	__u64 copy_page_ns;
 	__u64 running_ns;
 	__u64 random;
-	__u64 priv[32];
+	__u64 priv[40];
 };
 
 /**
@@ -142,6 +142,9 @@ enum hmmsvm_policy_action {
  *	fault's region. A range that leaves the block, or one that does not
  *	contain the page of the fault, is an error of the policy: it is counted and
  *	taken for NONE without a range (device fault) or for that one page (CPU fault)
+ * @except: (faults) pages of a range that moves which stay where they are. The page of the fault
+ *	must not be one of them: that is an error like the above. Of a huge page that the CPU
+ *	wants back everything comes.
  * @writable: (device fault) what gets an entry with this fault may be written, where the
  *	application may write, too, even if the fault is a read: there is no second fault
  *
@@ -152,6 +155,7 @@ struct hmmsvm_policy_decision {
 	enum hmmsvm_policy_action action;
 	__u32 first;
 	__u32 count;
+	struct hmmsvm_pages except;
 	bool writable;
 };
 

@@ -29,6 +29,7 @@
 static const struct hmmsvm_pages all_pages = {
     { ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull }
 };
+static const struct hmmsvm_pages no_pages;
 
 const char *sim_fault_text(enum sim_fault fault)
 {
@@ -131,7 +132,8 @@ static void asked(struct sim *s, struct sim_block *block, const struct asked *be
 static bool decision_valid(const struct hmmsvm_policy_decision *d, uint32_t page)
 {
     return d->first < SIM_BLOCK_PAGES && d->count && d->count <= SIM_BLOCK_PAGES - d->first &&
-           page >= d->first && page < d->first + d->count;
+           page >= d->first && page < d->first + d->count &&
+           !hmmsvm_pages_test(&d->except, page);
 }
 
 static void decision_wrong(struct sim *s, enum sim_fault fault)
@@ -245,12 +247,20 @@ static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write,
 
 enum reason { REASON_CPU, REASON_EVICTION, REASON_REQUEST };
 
-/* What of [first, first + count) is in device memory goes back. Returns how many pages. */
+/*
+ * What of [first, first + count), but for those pages, is in device memory goes back. Returns how
+ * many pages.
+ */
 static uint32_t to_system(struct sim *s, uint32_t b, uint32_t first, uint32_t count,
-                          enum reason reason)
+                          const struct hmmsvm_pages *except, enum reason reason)
 {
     struct sim_block *block = &s->blocks[b];
-    uint32_t n = hmmsvm_pages_count(&block->policy.resident, first, count), i;
+    struct hmmsvm_pages go;
+    uint32_t n, i;
+
+    for (i = 0; i < SIM_WORDS; i++)
+        go.bits[i] = block->policy.resident.bits[i] & ~except->bits[i];
+    n = hmmsvm_pages_count(&go, first, count);
 
     if (reason != REASON_EVICTION)
         zap(block, first, count);
@@ -261,7 +271,7 @@ static uint32_t to_system(struct sim *s, uint32_t b, uint32_t first, uint32_t co
     else
         block->whole = false;
     for (i = first; i < first + count; i++) {
-        if (!hmmsvm_pages_test(&block->policy.resident, i))
+        if (!hmmsvm_pages_test(&go, i))
             continue;
         if (reason == REASON_EVICTION) {
             zap(block, i, 1);
@@ -319,10 +329,10 @@ static bool make_room(struct sim *s)
             continue;
         /* A huge page goes at once, and with it all regions. */
         if (s->blocks[region->block].whole)
-            to_system(s, region->block, 0, SIM_BLOCK_PAGES, REASON_EVICTION);
+            to_system(s, region->block, 0, SIM_BLOCK_PAGES, &no_pages, REASON_EVICTION);
         else
             to_system(s, region->block, region->number * SIM_REGION_PAGES, SIM_REGION_PAGES,
-                      REASON_EVICTION);
+                      &no_pages, REASON_EVICTION);
     }
     sim_devmem_evicted(s, c);
     return true;
@@ -331,10 +341,11 @@ static bool make_room(struct sim *s)
 /* ---- to device memory ---------------------------------------------------------------------- */
 
 /*
- * Brings [first, first + count) of one mapping to device memory, as far as there is room. How
- * many pages that was.
+ * Brings [first, first + count) of one mapping, but for those pages, to device memory, as far as
+ * there is room. How many pages that was.
  */
-static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count)
+static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count,
+                          const struct hmmsvm_pages *except)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t pages = 0, zeroed = 0, refaults = 0, tries, i;
@@ -345,7 +356,7 @@ static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t co
             break;
     begin = now_ns(s);
     zap(block, first, count);
-    if (count == SIM_BLOCK_PAGES && pages_none(&block->policy.resident) &&
+    if (count == SIM_BLOCK_PAGES && pages_none(&block->policy.resident) && pages_none(except) &&
         (block->whole || pages_none(&block->exists)) && sim_devmem_alloc_huge(s, b)) {
         pages = SIM_BLOCK_PAGES;
         zeroed = block->whole ? 0 : SIM_BLOCK_PAGES;
@@ -358,7 +369,7 @@ static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t co
         for (i = first; i < first + count; i++) {
             uint64_t bit = 1ull << (i % 64);
 
-            if (block->policy.resident.bits[i / 64] & bit)
+            if ((block->policy.resident.bits[i / 64] | except->bits[i / 64]) & bit)
                 continue;
             if (!sim_devmem_alloc(s, b, i)) {
                 s->count->failed_no_memory++;
@@ -508,12 +519,12 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     if (!resident && d.action == HMMSVM_ACTION_TO_DEVICE) {
         clip(block, page, &d.first, &d.count);
         if (exists || !hmmsvm_pages_test(&block->exists, page))
-            moved = to_device(s, b, d.first, d.count);
+            moved = to_device(s, b, d.first, d.count, &d.except);
         if (!exists && !hmmsvm_pages_test(&block->policy.resident, page)) {
             /* It has no page of its own, nor was there room for one: it gets one before. */
             s->count->app_faults++;
             app_touch(block, page, 1, write);
-            moved += to_device(s, b, d.first, d.count);
+            moved += to_device(s, b, d.first, d.count, &d.except);
         }
     } else if (!exists) {
         bring_in(s, ranges, b, page, write, &d);
@@ -547,18 +558,18 @@ static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)
         asked(s, block, &before);
         if (!decision_valid(&d, page)) {
             decision_wrong(s, SIM_BAD_RANGE);
-            d.first = page;
-            d.count = 1;
+            d = (struct hmmsvm_policy_decision){ .first = page, .count = 1 };
         }
     }
     block->policy.cpu_ns = s->env.now_ns;
     if (block->whole) {
         d.first = 0;
         d.count = SIM_BLOCK_PAGES;
+        d.except = no_pages;
     }
     clip(block, page, &d.first, &d.count);
     spend(s, s->machine->cpu_fault_ps + s->machine->copy_ps);
-    n = to_system(s, b, d.first, d.count, REASON_CPU);
+    n = to_system(s, b, d.first, d.count, &d.except, REASON_CPU);
     took = now_ns(s) - begin;
     copy = n * s->env.copy_page_ns;
     average(&s->env.cpu_fault_ns, &s->observed.cpu_fault, took > copy ? took - copy : 1);
@@ -589,10 +600,10 @@ static void tick_migrate(struct sim *s, uint32_t b, const struct hmmsvm_policy_d
         }
         clip(block, at, &first, &count);
         if (d->action == HMMSVM_ACTION_TO_DEVICE) {
-            to_device(s, b, first, count);
+            to_device(s, b, first, count, &no_pages);
         } else if (d->action == HMMSVM_ACTION_TO_SYSTEM) {
             spend(s, s->machine->copy_ps);
-            to_system(s, b, first, count, REASON_REQUEST);
+            to_system(s, b, first, count, &no_pages, REASON_REQUEST);
         }
         at = first + count;
     }

@@ -195,11 +195,27 @@ static inline void world_to_device(struct world *w, int b, uint32_t first, uint3
     hmmsvm_pages_clear(&w->withdrawn[b], first, count);
 }
 
+/* The same for all that a decision names, but for the pages that it excepts. */
+static inline void world_move(struct world *w, int b, const struct hmmsvm_policy_decision *d,
+                              void (*move)(struct world *w, int b, uint32_t first, uint32_t count))
+{
+    uint32_t page = d->first, end = d->first + d->count, first;
+
+    while (page < end) {
+        for (first = page; page < end && !hmmsvm_pages_test(&d->except, page); page++)
+            ;
+        if (page > first)
+            move(w, b, first, page - first);
+        page += page < end;
+    }
+}
+
 /* A range in its block; with the page, if that is not negative. */
 static inline bool world_valid(const struct hmmsvm_policy_decision *d, int page)
 {
     return d->count && d->first < WORLD_PAGES && d->count <= WORLD_PAGES - d->first &&
-           (page < 0 || ((uint32_t)page >= d->first && (uint32_t)page < d->first + d->count));
+           (page < 0 || ((uint32_t)page >= d->first && (uint32_t)page < d->first + d->count &&
+                         !hmmsvm_pages_test(&d->except, (uint32_t)page)));
 }
 
 static inline void world_tick(struct world *w)
@@ -256,7 +272,7 @@ static inline void world_device(struct world *w, uint32_t number)
         block->device_faults++;
         block->device_ns = w->env.now_ns;
         if (d.action == HMMSVM_ACTION_TO_DEVICE && world_valid(&d, (int)page))
-            world_to_device(w, b, d.first, d.count);
+            world_move(w, b, &d, world_to_device);
         else if (d.action != HMMSVM_ACTION_NONE || (d.count && !world_valid(&d, (int)page)))
             w->errors++;
         if (!hmmsvm_pages_test(&w->mapped[b], page)) {
@@ -298,7 +314,7 @@ static inline void world_cpu(struct world *w, uint32_t number)
     block->cpu_faults++;
     block->cpu_ns = w->env.now_ns;
     if (d.action == HMMSVM_ACTION_TO_SYSTEM && world_valid(&d, (int)page)) {
-        world_to_system(w, b, d.first, d.count);
+        world_move(w, b, &d, world_to_system);
     } else {
         w->errors++;
         world_to_system(w, b, page, 1);

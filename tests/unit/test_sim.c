@@ -381,6 +381,57 @@ static void ranges_are_shown(void **state)
     finish();
 }
 
+/* ---- pages of a range that stay ------------------------------------------------------------ */
+
+static void but_every_fourth(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                             const struct hmmsvm_policy_fault *fault,
+                             struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    if (fault->page % 4 == 0)
+        return;
+    d->action = HMMSVM_ACTION_TO_DEVICE;
+    d->count = 512;
+    for (uint32_t page = 0; page < 512; page += 4)
+        hmmsvm_pages_set(&d->except, page, 1);
+}
+
+/* Every eighth page from the fault on. */
+static void every_eighth(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                         const struct hmmsvm_policy_fault *fault,
+                         struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    d->first = fault->page;
+    d->count = 512 - fault->page;
+    memset(&d->except, 0xff, sizeof(d->except));
+    for (uint32_t page = fault->page; page < 512; page += 8)
+        hmmsvm_pages_clear(&d->except, page, 1);
+}
+
+static void excepted_pages_stay(void **state)
+{
+    static const struct hmmsvm_placement comb = {
+        .name = "comb", .help = "", .tick_tunable = -1, .device_fault = but_every_fourth,
+        .cpu_fault = every_eighth,
+    };
+
+    (void)state;
+    replay_text(&r, "cpu w 512 512\ndevice w 513 3\ncpu w 515 62 1 8\ndevice r 517 2\n");
+    replay_policies(&r, &comb, "lru");
+    replay_run(&r);
+    assert_int_equal(COUNT(pages_to_device), 384);
+    assert_int_equal(COUNT(migrations_to_device), 1);
+    /* The CPU's first fault brings all that it will use; the entries of all from there on go. */
+    assert_int_equal(COUNT(cpu_faults), 1);
+    assert_int_equal(COUNT(pages_to_system), 64);
+    assert_int_equal(COUNT(device_faults), 1 + 1);
+    assert_int_equal(COUNT(huge_to_device), 0);
+    finish();
+}
+
 /* ---- policies that are wrong --------------------------------------------------------------- */
 
 static void outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -547,6 +598,7 @@ int main(void)
         cmocka_unit_test(ticks_move),
         cmocka_unit_test(all_behave),
         cmocka_unit_test(ranges_are_shown),
+        cmocka_unit_test(excepted_pages_stay),
         cmocka_unit_test(wrong_policies_are_told_apart),
     };
 
