@@ -36,7 +36,12 @@
  * or what a stream of faults has grown to (64 KiB ... 2 MiB); the second all of the block. The
  * rest of a block that lost just one region comes again at once, the first time. Otherwise
  * the block costs 16 times the price of the round trip, then 256 times, and half of what
- * was saved is gone: ping-pong and false sharing end in remote use.
+ * was saved is gone: ping-pong ends in remote use.
+ *
+ * If it takes pages at the same distance from each other, three times, the others stay: of a
+ * block in which it goes on like that all of these pages go home with the first fault, and
+ * do not come over with the rest any more. So false sharing costs a fault a block, once.
+ * Looking for a distance is given up after some blocks where there was none.
  *
  * Trade-offs: compute counts as rent, so that a kernel that computes a lot gets its memory
  * over sooner than it pays. Random access to what is worth its copy pays rent for a while
@@ -65,6 +70,8 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 
 #define ADAPTIVE_STREAMS	5u
 #define ADAPTIVE_CPU_STREAMS	2u
+#define ADAPTIVE_STRIDE_MAX	(HMMSVM_POLICY_BLOCK_PAGES / 4)
+#define ADAPTIVE_STRIDE_TRIES	4u	/* blocks in which none was found */
 #define ADAPTIVE_LEVEL_MAX	2u
 #define ADAPTIVE_LEVEL_SHIFT	4u	/* each level doubles the price so often */
 #define ADAPTIVE_WARM		100u	/* prices of a block until the full pace */
@@ -77,6 +84,9 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 enum {
 	ADAPTIVE_STATE,		/* 8 bits each, see below */
 	ADAPTIVE_SHARED,	/* a bit for each region that the CPU took back */
+	ADAPTIVE_COMB,		/* pages that the CPU wants: every so many of them, in the lower
+				 * 16 bits, and the first; 0: none
+				 */
 };
 
 /* Fields of ADAPTIVE_STATE. */
@@ -116,6 +126,10 @@ enum {
 				 */
 	ADAPTIVE_LAPS_RUN,	/* from one use of it to the next */
 	ADAPTIVE_PLACES,	/* free places of blocks that went home */
+	ADAPTIVE_CPU_LAST,	/* number of the page of the last CPU fault; 0: none */
+	ADAPTIVE_STRIDE,	/* from the one before to it; 0: too far */
+	ADAPTIVE_STRIDES,	/* whether it was so twice */
+	ADAPTIVE_NO_STRIDE,	/* how often looking for one led to nothing */
 };
 
 static __u64 adaptive_state(const struct hmmsvm_policy_block *block, __u32 field)
@@ -251,6 +265,18 @@ static void adaptive_run(const struct hmmsvm_policy_block *block, __u32 page, __
 	*count = end - begin;
 }
 
+/* The pages of the block that the CPU wants and the device does not. */
+static void adaptive_comb(const struct hmmsvm_policy_block *block, struct hmmsvm_pages *pages)
+{
+	__u32 stride = block->priv[ADAPTIVE_COMB] & 0xffff, page;
+
+	if (!stride)
+		return;
+	for (page = block->priv[ADAPTIVE_COMB] >> 16; page < HMMSVM_POLICY_BLOCK_PAGES;
+	     page += stride)
+		hmmsvm_pages_set(pages, page, 1);
+}
+
 static bool adaptive_races(const struct hmmsvm_policy_env *env,
 			   const struct hmmsvm_policy_block *block)
 {
@@ -289,10 +315,12 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 				  struct hmmsvm_policy_decision *decision)
 {
 	__u64 sample = adaptive_state(block, ADAPTIVE_SAMPLE);
+	struct hmmsvm_pages comb = { 0 };
 	__u32 first, count, pages;
 	bool again;
 
 	adaptive_earn(env);
+	adaptive_comb(block, &comb);
 	adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_NO_SAMPLE);
 	decision->writable = true;
 	policy_decide_block(decision, HMMSVM_ACTION_NONE);
@@ -306,6 +334,9 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 		env->priv[ADAPTIVE_RACER] |= 1;
 	}
 
+	/* What the CPU wants of it the device uses where it is. */
+	if (hmmsvm_pages_test(&comb, fault->page) && policy_resident(block))
+		return;
 	adaptive_run(block, fault->page, &first, &count);
 	pages = count - hmmsvm_pages_count(&block->resident, first, count);
 	/* The CPU took one piece of it, once: that stays, and the rest comes again. */
@@ -317,12 +348,63 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 		adaptive_state_set(block, ADAPTIVE_REMOTE, 0);
 		if (!again)
 			adaptive_state_set(block, ADAPTIVE_LOST, 0);
+		hmmsvm_pages_clear(&comb, fault->page, 1);
+		decision->except = comb;
 		policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
 		return;
 	}
 	adaptive_state_set(block, ADAPTIVE_REMOTE, 1);
 	if (again)
 		policy_decide(decision, HMMSVM_ACTION_NONE, first, count);
+}
+
+static __u64 adaptive_divisor(__u64 a, __u64 b)
+{
+	while (b) {
+		__u64 rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* The CPU took @page of the block: which stride it has if it takes every so many pages; 0: none. */
+static __u32 adaptive_stride(struct hmmsvm_policy_env *env,
+			     const struct hmmsvm_policy_block *block, __u32 page)
+{
+	__u64 number = block->start / HMMSVM_POLICY_PAGE_SIZE + page;
+	__u64 distance = number - env->priv[ADAPTIVE_CPU_LAST];
+	__u64 *stride = &env->priv[ADAPTIVE_STRIDE], *known = &env->priv[ADAPTIVE_STRIDES];
+
+	env->priv[ADAPTIVE_CPU_LAST] = number;
+	if (*known && distance <= 2 * HMMSVM_POLICY_BLOCK_PAGES) {
+		/* Those in between came along with the first ones. */
+		*stride = adaptive_divisor(*stride, distance);
+		*known = *stride > 1;
+	} else {
+		*known = distance == *stride && distance > 1;
+		*stride = distance <= ADAPTIVE_STRIDE_MAX ? distance : 0;
+	}
+	return *known ? (__u32)*stride : 0;
+}
+
+/* The CPU takes every so many pages: those of the block from @page on go home. */
+static void adaptive_take_comb(struct hmmsvm_policy_block *block, __u32 page, __u32 stride,
+			       struct hmmsvm_policy_decision *decision)
+{
+	struct hmmsvm_pages comb = { 0 };
+	__u32 i;
+
+	block->priv[ADAPTIVE_COMB] = (__u64)(page % stride) << 16 | stride;
+	block->priv[ADAPTIVE_SHARED] = 0;
+	adaptive_state_set(block, ADAPTIVE_LOST, 0);
+	adaptive_state_set(block, ADAPTIVE_LEVEL, 0);
+	adaptive_comb(block, &comb);
+	for (i = 0; i < HMMSVM_POLICY_WORDS; i++)
+		decision->except.bits[i] = ~comb.bits[i];
+	policy_decide(decision, HMMSVM_ACTION_TO_SYSTEM, page,
+		      HMMSVM_POLICY_BLOCK_PAGES - page);
 }
 
 static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -332,10 +414,18 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 	__u64 *streams = &env->priv[ADAPTIVE_CPU_STREAM];
 	__u64 lost = policy_min(adaptive_state(block, ADAPTIVE_LOST) + 1, 255);
 	__u32 first = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1), i;
-	__u32 slot, stream, count;
+	__u32 slot, stream, count, stride = adaptive_stride(env, block, fault->page);
 
 	adaptive_earn(env);
+	if (stride) {
+		adaptive_take_comb(block, fault->page, stride, decision);
+		return;
+	}
 	stream = policy_stream_pages(streams, ADAPTIVE_CPU_STREAMS, block->start, first, &slot);
+	/* Who skips some may have a stride. */
+	if (stream && streams[2 * slot] != block->start / HMMSVM_POLICY_PAGE_SIZE + first &&
+	    env->priv[ADAPTIVE_NO_STRIDE] < ADAPTIVE_STRIDE_TRIES)
+		stream = 0;
 	count = stream ? stream : HMMSVM_POLICY_REGION_PAGES;
 	adaptive_state_set(block, ADAPTIVE_LOST, lost);
 	if (lost == 1) {
@@ -344,7 +434,9 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 		adaptive_state_set(block, ADAPTIVE_LEVEL,
 				   policy_min(adaptive_state(block, ADAPTIVE_LEVEL) + 1,
 					      ADAPTIVE_LEVEL_MAX));
-	} else {
+	} else if (lost != 2 || stream || !env->priv[ADAPTIVE_STRIDE] ||
+		   env->priv[ADAPTIVE_NO_STRIDE] >= ADAPTIVE_STRIDE_TRIES) {
+		env->priv[ADAPTIVE_NO_STRIDE] += lost == 3;
 		first = 0;
 		count = HMMSVM_POLICY_BLOCK_PAGES;
 	}
@@ -352,6 +444,9 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 			   stream ? 2 * (__u32)streams[2 * slot + 1] : 0);
 	for (i = first; i < first + count; i += HMMSVM_POLICY_REGION_PAGES)
 		block->priv[ADAPTIVE_SHARED] |= 1ull << i / HMMSVM_POLICY_REGION_PAGES;
+	/* One page more: who goes on there is not taken for one who takes every 16th page. */
+	if (count == HMMSVM_POLICY_REGION_PAGES && first + count < HMMSVM_POLICY_BLOCK_PAGES)
+		count++;
 	policy_decide(decision, HMMSVM_ACTION_TO_SYSTEM, first, count);
 }
 

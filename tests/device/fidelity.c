@@ -129,6 +129,18 @@ static void bounce(struct run *r)
     }
 }
 
+/* Both use all regions, the CPU every 16th page of them. */
+static void comb(struct run *r)
+{
+    device(r, true, 0, r->pages / 2, 1);
+    for (uint64_t round = 0; round < 3; round++) {
+        cpu(r, true, 0, r->pages / 32, 16);
+        for (uint64_t page = 0; page + 16 <= r->pages / 2; page += 16)
+            device(r, round % 2, page + 1, 15, 1);
+    }
+    device(r, false, 0, r->pages, 1);
+}
+
 /* ---- both, side by side ------------------------------------------------- */
 
 #define COUNTERS(X)                                                                                \
@@ -266,6 +278,7 @@ int main(void)
     compare(&r, "bounce", bounce, "counter", "fifo", "tick=3600000 threshold=2 shown=512", false, 3);
     /* Of what time decides nothing is left of it then. */
     compare(&r, "fresh", fresh, "adaptive", "lru", "pace=0 tick=3600000", false, 13);
+    compare(&r, "comb", comb, "adaptive", "lru", "pace=0 tick=3600000", false, 0);
     agent_end(&a);
     harness_close(&h);
     return 0;

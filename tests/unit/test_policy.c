@@ -435,7 +435,7 @@ static void adaptive_backs_off(void **state)
     (void)state;
     /* The CPU took one region: that stays, the rest comes again, the first time. */
     assert_brings(device(p, 5), 0, 512);
-    assert_returns(cpu(p, 100), 96, 16);
+    assert_returns(cpu(p, 100), 96, 17);
     d = device(p, 97);
     assert_nothing(d);
     assert_int_equal(d.first, 96);
@@ -453,6 +453,53 @@ static void adaptive_backs_off(void **state)
         hmmsvm_pages_set(&block.resident, 0, 512);
         assert_returns(cpu(p, 0), 0, 512);
     }
+}
+
+/* Whether the decision moves the page. */
+static bool moves(const struct hmmsvm_policy_decision *d, uint32_t page)
+{
+    return page >= d->first && page < d->first + d->count && !hmmsvm_pages_test(&d->except, page);
+}
+
+/* Host and device use different pages of the same regions: both keep theirs. */
+static void adaptive_combs(void **state)
+{
+    const struct hmmsvm_placement *p = fresh("adaptive");
+    struct hmmsvm_policy_decision d;
+
+    (void)state;
+    assert_brings(device(p, 5), 0, 512);
+    /* A page more than a region, and so a page that goes on there is not skipped. */
+    assert_returns(cpu(p, 7), 0, 17);
+    assert_returns(cpu(p, 39), 32, 17);
+    /* Twice as far: from here on every 32nd page; and what that leaves out tells the rest. */
+    d = cpu(p, 71);
+    assert_returns(d, 71, 512 - 71);
+    for (uint32_t page = 71; page < 512; page++)
+        assert_int_equal(moves(&d, page), page % 32 == 7);
+    d = cpu(p, 87);
+    assert_returns(d, 87, 512 - 87);
+    for (uint32_t page = 87; page < 512; page++)
+        assert_int_equal(moves(&d, page), page % 16 == 7);
+    /* The next block loses all of them in one fault, */
+    other_block(1);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    d = cpu(p, 7);
+    assert_returns(d, 7, 512 - 7);
+    for (uint32_t page = 7; page < 512; page++)
+        assert_int_equal(moves(&d, page), page % 16 == 7);
+    /* and gets back the others only, but for the one that the device wants. */
+    memset(&block.resident, 0, sizeof(block.resident));
+    hmmsvm_pages_set(&block.resident, 0, 1);
+    d = device(p, 23);
+    assert_nothing(d);
+    assert_int_equal(d.count, 512);
+    assert_true(hmmsvm_pages_count(&d.except, 0, 512) == 0);
+    /* Once the distance is another one, it is forgotten. */
+    other_block(50);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    assert_returns(cpu(p, 7), 0, 17);
+    assert_returns(cpu(p, 401), 0, 512);
 }
 
 /* Time outside of faults is what purchases are paid with. */
@@ -1091,6 +1138,7 @@ int main(void)
         cmocka_unit_test(adaptive_shows_blocks),
         cmocka_unit_test(adaptive_streams),
         cmocka_unit_test(adaptive_backs_off),
+        cmocka_unit_test(adaptive_combs),
         cmocka_unit_test(adaptive_full_memory),
         cmocka_unit_test(adaptive_promotes),
         cmocka_unit_test(counter_counts),
