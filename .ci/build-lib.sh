@@ -29,6 +29,15 @@ programs_find() {
     find "$BUILD/tests/$1" -maxdepth 1 -type f -perm -u+x "${@:2}" | LC_ALL=C sort
 }
 
+# programs_module: what a kernel that checks itself is there to see, that is what is about the module; the rest
+# of OpenCL never gets to it
+programs_module() {
+    programs_find device \( ! -name 'cl_*' -o -name 'cl_bad_*' -o -name 'cl_crash_*' -o -name 'cl_engine_*' -o \
+        -name 'cl_fork*' -o -name 'cl_groups_*' -o -name 'cl_hang' -o -name 'cl_migrate' -o -name 'cl_svm*' -o \
+        -name 'cl_threads' -o -name 'cl_usm' \)
+    programs_find fuzz
+}
+
 # direct_tests OPTION...: all OpenCL programs, in direct mode; OPTIONs of run-tests
 direct_tests() {
     local programs
@@ -51,4 +60,36 @@ module_build() {
     mkdir -p "$BUILD/lib/hmmsvm/$2"
     cp "$BUILD/kmod-$2/hmmsvm.ko" "$BUILD/lib/hmmsvm/$2/hmmsvm.ko.new"
     mv "$BUILD/lib/hmmsvm/$2/hmmsvm.ko.new" "$BUILD/lib/hmmsvm/$2/hmmsvm.ko"
+}
+
+# tests_run TITLE RESULTS COMMAND...: a suite whose output is shown as it comes
+tests_run() {
+    local title=$1 file=$2 status=0 start=$SECONDS
+    shift 2
+    echo "$title:"
+    "$@" || status=$?
+    # A guest that died, or whose kernel complained after the last test, is a failure of its own.
+    if [ ! -s "$file" ]; then
+        echo "0 1 0" >"$file"
+    elif [ "$status" != 0 ] && [ "$(awk '{ n += $2 } END { print n + 0 }' "$file")" = 0 ]; then
+        echo "0 1 0" >>"$file"
+        echo "  (counted as one failure: status $status)"
+    fi
+    echo "  $title took $(duration $((SECONDS - start)))"
+}
+
+# guest_tests VERSION VARIANT SECONDS [OPTION-OF-RUN...] -- ARGUMENT-OF-run-tests...: in a guest, for so long
+# at most
+guest_tests() {
+    local kernel=$1 variant=$2 seconds=$3 options=()
+    shift 3
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    [ "$variant" != debug ] || options+=(-e HMMSVM_TEST_SLOW=1)
+    "$BUILD/bin/hmmsvm" run --guest --kernel "$kernel" --variant "$variant" --timeout "$seconds" \
+        --devmem 16,16 --coherent 16 -e "BUILD=$BUILD" -e "TOP=$TOP" "${options[@]}" -- \
+        "$TOP/tests/device/run-tests" --mode kernel "$@"
 }
