@@ -56,7 +56,10 @@ guest_build() {
 }
 
 module_build() {
-    "$TOP/kmod/build-module" "$1" "$BUILD/kmod-$2" W=1
+    local more=()
+    # The variant cover counts its lines; for all others this means nothing.
+    [[ $2 != *-cover ]] || more=(GCOV_PROFILE=y)
+    "$TOP/kmod/build-module" "$1" "$BUILD/kmod-$2" W=1 ${more[@]+"${more[@]}"}
     mkdir -p "$BUILD/lib/hmmsvm/$2"
     cp "$BUILD/kmod-$2/hmmsvm.ko" "$BUILD/lib/hmmsvm/$2/hmmsvm.ko.new"
     mv "$BUILD/lib/hmmsvm/$2/hmmsvm.ko.new" "$BUILD/lib/hmmsvm/$2/hmmsvm.ko"
@@ -79,17 +82,23 @@ tests_run() {
 }
 
 # guest_tests VERSION VARIANT SECONDS [OPTION-OF-RUN...] -- ARGUMENT-OF-run-tests...: in a guest, for so long
-# at most
+# at most; one of the variant cover looks for lost memory after that
 guest_tests() {
-    local kernel=$1 variant=$2 seconds=$3 options=()
+    local kernel=$1 variant=$2 seconds=$3 options=() before=()
     shift 3
     while [ "$1" != -- ]; do
         options+=("$1")
         shift
     done
     shift
-    [ "$variant" != debug ] || options+=(-e HMMSVM_TEST_SLOW=1)
+    case $variant in
+    debug) options+=(-e HMMSVM_TEST_SLOW=1) ;;
+    cover)
+        before=("$TOP/tests/guest/leaks" --control "$CACHE/kernel-$kernel-cover/samples/kmemleak/kmemleak-test.ko"
+            --lines "$BUILD/kmod-$kernel-cover")
+        ;;
+    esac
     "$BUILD/bin/hmmsvm" run --guest --kernel "$kernel" --variant "$variant" --timeout "$seconds" \
         --devmem 16,16 --coherent 16 -e "BUILD=$BUILD" -e "TOP=$TOP" "${options[@]}" -- \
-        "$TOP/tests/device/run-tests" --mode kernel "$@"
+        "${before[@]}" "$TOP/tests/device/run-tests" --mode kernel "$@"
 }
