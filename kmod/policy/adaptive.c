@@ -20,11 +20,12 @@
  *  - at once, if it goes on where a block ended that was used for as long as it takes to copy
  *    one: a stream that reads much of what it goes through. The block where that was
  *    found out follows;
- *  - when it is seen in use and there is time to spend (`pace`; less in the beginning, which
- *    many programs do not outlive). Ticks withdraw the entries of some blocks, as many as
- *    may be bought; the fault that follows buys.
+ *  - when it is seen in use and there is time to spend (`pace`). None is before half the price
+ *    of all that is used where it is has passed, which many programs do not outlive; and the
+ *    less, the more of what came over the CPU took back. Ticks withdraw the entries of some
+ *    blocks, as many as may be bought; the fault that follows buys.
  *
- * While memory is full nothing is evicted for what comes: a cyclic scan of more than device
+ * While memory is full nothing is evicted for what comes, but for those few pages: a cyclic scan of more than device
  * memory would throw out what it needs next. What does not fit is used where it is. But
  * resident blocks, chosen at random, are watched then, in a race with one that is not: entries
  * of both are withdrawn, and one that has not been used while the other ran two laps, from
@@ -43,10 +44,16 @@
  * do not come over with the rest any more. So false sharing costs a fault a block, once.
  * Looking for a distance is given up after some blocks where there was none.
  *
+ * A block of few pages that the CPU took more than once is tried: one round, from one time to
+ * the next, it comes over as soon as the device wants it, and the next one just one page of
+ * it does, by which the end of that round is seen. If that round was longer by more than the
+ * way to and fro costs, it comes over at once from now on, though others go for it.
+ *
  * Trade-offs: compute counts as rent, so that a kernel that computes a lot gets its memory
  * over sooner than it pays. Random access to what is worth its copy pays rent for a while
  * first, which costs up to twice what knowing it would. What host and device share in use is
- * seen by faults only. Of each block all or nothing is bought.
+ * seen by faults only. Of each block all or nothing is bought. Blocks are tried once, whatever
+ * changes afterwards.
  *
  * Tunables: pace in percent of the time outside of faults (0: no purchases but at once), tick in
  * milliseconds.
@@ -72,9 +79,12 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 #define ADAPTIVE_CPU_STREAMS	2u
 #define ADAPTIVE_STRIDE_MAX	(HMMSVM_POLICY_BLOCK_PAGES / 4)
 #define ADAPTIVE_STRIDE_TRIES	4u	/* blocks in which none was found */
+#define ADAPTIVE_FEW		64u	/* pages of which the way costs less than the faults do */
 #define ADAPTIVE_LEVEL_MAX	2u
 #define ADAPTIVE_LEVEL_SHIFT	4u	/* each level doubles the price so often */
-#define ADAPTIVE_WARM		100u	/* prices of a block until the full pace */
+#define ADAPTIVE_WARM		50u	/* percent of the price of all that is away, until any is bought */
+#define ADAPTIVE_REGRET		8u	/* how much a block that the CPU took weighs */
+#define ADAPTIVE_RECORD		1024u	/* blocks of which that is known */
 #define ADAPTIVE_SAVED		32u	/* prices of a block that may be saved up */
 #define ADAPTIVE_SAMPLES_SHARE	20u	/* the part of the time that watching may cost */
 #define ADAPTIVE_LAPS		2u	/* of the racer, without a use of the block */
@@ -87,6 +97,9 @@ enum {
 	ADAPTIVE_COMB,		/* pages that the CPU wants: every so many of them, in the lower
 				 * 16 bits, and the first; 0: none
 				 */
+	ADAPTIVE_PAGES,		/* how many were in device memory when the CPU last took some */
+	ADAPTIVE_TOOK,		/* running_ns then */
+	ADAPTIVE_HERE_NS,	/* from one time to the next, all of it being in device memory */
 };
 
 /* Fields of ADAPTIVE_STATE. */
@@ -98,10 +111,14 @@ enum {
 	ADAPTIVE_LOST,		/* CPU faults since it came over */
 	ADAPTIVE_LEVEL,		/* how dear it is */
 	ADAPTIVE_IN_ROUND,	/* the last round of ticks */
+	ADAPTIVE_TRIAL,		/* of a block of few pages that goes to and fro, see below */
 };
 
 /* Values of ADAPTIVE_SAMPLE. */
 enum { ADAPTIVE_NO_SAMPLE, ADAPTIVE_WATCHED, ADAPTIVE_WANTED, ADAPTIVE_PROMISED };
+
+/* Values of ADAPTIVE_TRIAL. */
+enum { ADAPTIVE_NO_TRIAL, ADAPTIVE_HERE, ADAPTIVE_THERE, ADAPTIVE_SHUTTLES, ADAPTIVE_STAYS };
 
 /* The context's priv. */
 enum {
@@ -126,6 +143,9 @@ enum {
 				 */
 	ADAPTIVE_LAPS_RUN,	/* from one use of it to the next */
 	ADAPTIVE_PLACES,	/* free places of blocks that went home */
+	ADAPTIVE_AWAY,		/* blocks that are used where they are */
+	ADAPTIVE_BOUGHT,	/* blocks that came over with what they had, */
+	ADAPTIVE_TAKEN,		/* and those that the CPU took */
 	ADAPTIVE_CPU_LAST,	/* number of the page of the last CPU fault; 0: none */
 	ADAPTIVE_STRIDE,	/* from the one before to it; 0: too far */
 	ADAPTIVE_STRIDES,	/* whether it was so twice */
@@ -170,6 +190,26 @@ static bool adaptive_full(const struct hmmsvm_policy_env *env, __u64 pages)
 	return env->free_pages < pages;
 }
 
+/* Whether the block is known to have few pages; for them a block of others may have to go. */
+static bool adaptive_few(const struct hmmsvm_policy_block *block)
+{
+	return block->priv[ADAPTIVE_PAGES] && block->priv[ADAPTIVE_PAGES] <= ADAPTIVE_FEW;
+}
+
+/* What all of the block costs. */
+static __u64 adaptive_price_all(const struct hmmsvm_policy_env *env,
+				const struct hmmsvm_policy_block *block)
+{
+	__u64 price;
+
+	if (!adaptive_few(block))
+		return adaptive_price(env, block, HMMSVM_POLICY_BLOCK_PAGES);
+	price = adaptive_price(env, block, (__u32)block->priv[ADAPTIVE_PAGES]);
+	if (adaptive_full(env, ADAPTIVE_FEW))
+		price += 2 * adaptive_cost(env, HMMSVM_POLICY_BLOCK_PAGES);
+	return price;
+}
+
 static void adaptive_spend(struct hmmsvm_policy_env *env, __u32 account, __u64 ns)
 {
 	env->priv[account] -= policy_min(env->priv[account], ns);
@@ -180,15 +220,19 @@ static void adaptive_earn(struct hmmsvm_policy_env *env)
 {
 	__u64 cost = adaptive_cost(env, HMMSVM_POLICY_BLOCK_PAGES), most = cost * ADAPTIVE_SAVED;
 	__u64 ran = env->running_ns - policy_min(env->running_ns, env->priv[ADAPTIVE_RUN]);
-	__u64 warm = cost * ADAPTIVE_WARM;
+	__u64 warm = policy_max(env->priv[ADAPTIVE_AWAY], 1) * cost * ADAPTIVE_WARM / 100;
+	__u64 bought = env->priv[ADAPTIVE_BOUGHT] + 1;
 
 	/* However long nobody asked: more could not be saved, and nothing overflows. */
 	ran = policy_min(ran, most);
 	env->priv[ADAPTIVE_RUN] = env->running_ns;
 	env->priv[ADAPTIVE_SAMPLES] = policy_min(env->priv[ADAPTIVE_SAMPLES] +
 						 ran / ADAPTIVE_SAMPLES_SHARE, most);
-	env->priv[ADAPTIVE_RAN] = policy_min(env->priv[ADAPTIVE_RAN] + ran, warm);
-	ran = ran * (env->priv[ADAPTIVE_RAN] * 256 / warm) / 256;
+	env->priv[ADAPTIVE_RAN] += ran;
+	if (env->priv[ADAPTIVE_RAN] < warm)
+		return;
+	/* The more of it the CPU took, the less is bought. */
+	ran = ran * bought / (bought + ADAPTIVE_REGRET * env->priv[ADAPTIVE_TAKEN]);
 	ran = ran * policy_tunable(env, ADAPTIVE_PACE) / 100;
 	env->priv[ADAPTIVE_BUDGET] = policy_min(env->priv[ADAPTIVE_BUDGET] + ran, most);
 }
@@ -288,13 +332,14 @@ static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 			  const struct hmmsvm_policy_fault *fault, __u64 sample, bool rest,
 			  __u32 pages)
 {
-	__u64 price = adaptive_price(env, block, pages);
+	__u64 price = adaptive_few(block) ? adaptive_price_all(env, block) :
+					    adaptive_price(env, block, pages);
 	bool known = adaptive_state(block, ADAPTIVE_KNOWN), stream = false;
 
 	if (!known)
 		stream = adaptive_stream(env, block, fault->page);
 	adaptive_state_set(block, ADAPTIVE_KNOWN, 1);
-	if (adaptive_full(env, pages))
+	if (adaptive_full(env, pages) && !adaptive_few(block))
 		return false;
 	/* The first copy of all says what copies cost. */
 	if (fault->absent || stream || rest || (!known && !env->priv[ADAPTIVE_COPIED]))
@@ -309,6 +354,23 @@ static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	return true;
 }
 
+/* A block came over that had to be copied. What was long ago counts less. */
+static void adaptive_bought(struct hmmsvm_policy_env *env)
+{
+	if (++env->priv[ADAPTIVE_BOUGHT] < ADAPTIVE_RECORD)
+		return;
+	env->priv[ADAPTIVE_BOUGHT] /= 2;
+	env->priv[ADAPTIVE_TAKEN] /= 2;
+}
+
+/* Notes whether the block is used where it is. */
+static void adaptive_away(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			  __u64 away)
+{
+	env->priv[ADAPTIVE_AWAY] += away - adaptive_state(block, ADAPTIVE_REMOTE);
+	adaptive_state_set(block, ADAPTIVE_REMOTE, away);
+}
+
 static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 				  struct hmmsvm_policy_block *block,
 				  const struct hmmsvm_policy_fault *fault,
@@ -317,6 +379,7 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	__u64 sample = adaptive_state(block, ADAPTIVE_SAMPLE);
 	struct hmmsvm_pages comb = { 0 };
 	__u32 first, count, pages;
+	__u64 trial;
 	bool again;
 
 	adaptive_earn(env);
@@ -337,6 +400,17 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	/* What the CPU wants of it the device uses where it is. */
 	if (hmmsvm_pages_test(&comb, fault->page) && policy_resident(block))
 		return;
+	trial = adaptive_state(block, ADAPTIVE_TRIAL);
+	if (trial == ADAPTIVE_THERE) {
+		if (!policy_resident(block))
+			policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, fault->page, 1);
+		return;
+	}
+	if (trial == ADAPTIVE_HERE || trial == ADAPTIVE_SHUTTLES) {
+		adaptive_away(env, block, 0);
+		policy_decide_block(decision, HMMSVM_ACTION_TO_DEVICE);
+		return;
+	}
 	adaptive_run(block, fault->page, &first, &count);
 	pages = count - hmmsvm_pages_count(&block->resident, first, count);
 	/* The CPU took one piece of it, once: that stays, and the rest comes again. */
@@ -345,7 +419,9 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	if (adaptive_buys(env, block, fault, sample, again && !adaptive_shared(block, fault->page),
 			  pages)) {
 		env->priv[ADAPTIVE_COPIED] |= !fault->absent;
-		adaptive_state_set(block, ADAPTIVE_REMOTE, 0);
+		if (!fault->absent)
+			adaptive_bought(env);
+		adaptive_away(env, block, 0);
 		if (!again)
 			adaptive_state_set(block, ADAPTIVE_LOST, 0);
 		hmmsvm_pages_clear(&comb, fault->page, 1);
@@ -353,7 +429,7 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 		policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
 		return;
 	}
-	adaptive_state_set(block, ADAPTIVE_REMOTE, 1);
+	adaptive_away(env, block, 1);
 	if (again)
 		policy_decide(decision, HMMSVM_ACTION_NONE, first, count);
 }
@@ -407,6 +483,34 @@ static void adaptive_take_comb(struct hmmsvm_policy_block *block, __u32 page, __
 		      HMMSVM_POLICY_BLOCK_PAGES - page);
 }
 
+/*
+ * The CPU takes a block of few pages, not for the first time. One round it comes over as soon
+ * as the device wants it, the next one just a page of it does, by which the end of the round
+ * is seen. If time passed more slowly then by more than the way to and fro costs, it comes
+ * over at once from now on. Whether it is on trial, or has passed it.
+ */
+static bool adaptive_try(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
+{
+	__u64 took = env->running_ns - block->priv[ADAPTIVE_TOOK], trial, price;
+
+	trial = adaptive_state(block, ADAPTIVE_TRIAL);
+	block->priv[ADAPTIVE_TOOK] = env->running_ns;
+	if (trial != ADAPTIVE_THERE)
+		block->priv[ADAPTIVE_PAGES] = policy_resident(block);
+	if (!adaptive_few(block) || !adaptive_state(block, ADAPTIVE_LEVEL))
+		return false;
+	price = 2 * block->priv[ADAPTIVE_PAGES] * env->copy_page_ns + env->device_fault_ns +
+		env->cpu_fault_ns;
+	if (trial == ADAPTIVE_HERE)
+		block->priv[ADAPTIVE_HERE_NS] = took;
+	if (trial == ADAPTIVE_THERE && took < block->priv[ADAPTIVE_HERE_NS] + price)
+		trial = ADAPTIVE_STAYS;
+	else if (trial < ADAPTIVE_SHUTTLES)
+		trial++;
+	adaptive_state_set(block, ADAPTIVE_TRIAL, trial);
+	return trial != ADAPTIVE_STAYS;
+}
+
 static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			       const struct hmmsvm_policy_fault *fault,
 			       struct hmmsvm_policy_decision *decision)
@@ -421,6 +525,10 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 		adaptive_take_comb(block, fault->page, stride, decision);
 		return;
 	}
+	if (adaptive_try(env, block)) {
+		policy_decide_block(decision, HMMSVM_ACTION_TO_SYSTEM);
+		return;
+	}
 	stream = policy_stream_pages(streams, ADAPTIVE_CPU_STREAMS, block->start, first, &slot);
 	/* Who skips some may have a stride. */
 	if (stream && streams[2 * slot] != block->start / HMMSVM_POLICY_PAGE_SIZE + first &&
@@ -429,6 +537,7 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 	count = stream ? stream : HMMSVM_POLICY_REGION_PAGES;
 	adaptive_state_set(block, ADAPTIVE_LOST, lost);
 	if (lost == 1) {
+		env->priv[ADAPTIVE_TAKEN]++;
 		env->priv[ADAPTIVE_RAN] /= 2;
 		env->priv[ADAPTIVE_BUDGET] /= 2;
 		adaptive_state_set(block, ADAPTIVE_LEVEL,
@@ -509,7 +618,7 @@ static void adaptive_race(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 static void adaptive_promote(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			     struct hmmsvm_policy_decision *decision)
 {
-	__u64 price = adaptive_price(env, block, HMMSVM_POLICY_BLOCK_PAGES);
+	__u64 price = adaptive_price_all(env, block);
 	__u64 others = policy_max(env->priv[ADAPTIVE_REMOTES_LAST], 1);
 	__u64 chance = env->random % 1024 * others;
 
@@ -544,7 +653,7 @@ static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	places = policy_min(env->priv[ADAPTIVE_PLACES],
 			    env->free_pages / HMMSVM_POLICY_BLOCK_PAGES);
 	env->priv[ADAPTIVE_PLACES] = places;
-	if (remote && !adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES)) {
+	if (remote && (!adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES) || adaptive_few(block))) {
 		if (adaptive_proven(env, block) && !adaptive_state(block, ADAPTIVE_LEVEL))
 			adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);
 		else

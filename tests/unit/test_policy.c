@@ -502,6 +502,46 @@ static void adaptive_combs(void **state)
     assert_returns(cpu(p, 401), 0, 512);
 }
 
+/* A few pages in a block of their own go to and fro if rounds are shorter for it. */
+static void adaptive_shuttles(void **state)
+{
+    const uint64_t way = 2 * 4 * 400 + 2 * 5000;
+
+    (void)state;
+    for (uint64_t longer = way - 1; longer <= way; longer++) {
+        const struct hmmsvm_placement *p = fresh("adaptive");
+        struct hmmsvm_policy_decision d;
+
+        assert_brings(device(p, 1), 0, 512);
+        for (int round = 0; round < 2; round++) {
+            /* There are no more pages. */
+            memset(&block.resident, 0, sizeof(block.resident));
+            hmmsvm_pages_set(&block.resident, 0, 4);
+            d = cpu(p, 0);
+            assert_int_equal(d.action, HMMSVM_ACTION_TO_SYSTEM);
+        }
+        assert_int_equal(d.count, 512);
+        /* A round in device memory, although that is full, and one with a page of it. */
+        env.free_pages = 0;
+        memset(&block.resident, 0, sizeof(block.resident));
+        assert_brings(device(p, 2), 0, 512);
+        memset(&block.resident, 0, sizeof(block.resident));
+        hmmsvm_pages_set(&block.resident, 0, 4);
+        env.running_ns += 1000;
+        assert_returns(cpu(p, 0), 0, 512);
+        memset(&block.resident, 0, sizeof(block.resident));
+        assert_brings(device(p, 2), 2, 1);
+        assert_nothing(device(p, 3));
+        env.running_ns += 1000 + longer;
+        d = cpu(p, 2);
+        memset(&block.resident, 0, sizeof(block.resident));
+        if (longer == way)
+            assert_brings(device(p, 1), 0, 512);
+        else
+            assert_nothing(device(p, 1));
+    }
+}
+
 /* Time outside of faults is what purchases are paid with. */
 static void adaptive_promotes(void **state)
 {
@@ -512,12 +552,12 @@ static void adaptive_promotes(void **state)
     assert_nothing(device(p, 5));
     env.random = 0;
     assert_nothing(tick(p));
-    /* The pace grows from nothing: so long, a twelfth of it may be spent. */
-    for (int i = 0; i < 16; i++) {
-        env.running_ns += price;
-        env.now_ns += 1 * MS;
-        assert_nothing(device(p, 5));
-    }
+    /* Nothing until half the price of what is away has passed, and what it costs from then on. */
+    env.running_ns += price / 2 - 1;
+    assert_nothing(tick(p));
+    env.running_ns += price - 1;
+    assert_nothing(tick(p));
+    env.running_ns += 1;
     assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
     assert_nothing(tick(p)); /* it is */
     assert_brings(device(p, 9), 0, 512);
@@ -1139,6 +1179,7 @@ int main(void)
         cmocka_unit_test(adaptive_streams),
         cmocka_unit_test(adaptive_backs_off),
         cmocka_unit_test(adaptive_combs),
+        cmocka_unit_test(adaptive_shuttles),
         cmocka_unit_test(adaptive_full_memory),
         cmocka_unit_test(adaptive_promotes),
         cmocka_unit_test(counter_counts),
