@@ -306,7 +306,7 @@ static void measure_first_touch(struct bench *b)
         if (!i)
             continue;
         bench_pair(faults, (double)(after.device_faults - before.device_faults) * BLOCK / rest,
-                   (double)minor / BLOCKS);
+                   (double)minor * BLOCK / SIZE);
         bench_pair(speed, (double)rest * 1e3 / (double)at_device, mb_per_s(here));
         bench_count(speed, "device faults", (double)(after.device_faults - before.device_faults));
         bench_count(speed, "pages to the device",

@@ -201,7 +201,8 @@ void launch_fetch(struct hmmsvm_device *dev)
         if (!i)
             break;
         dev->done_head++;
-        if (--i >= RING_SLOTS || !dev->slots[i].busy)
+        i--;
+        if (i >= RING_SLOTS || !dev->slots[i].busy)
             continue; /* not written by a worker */
         dev->engine_worked = true;
         launch_done(dev, &dev->slots[i], &ring->slots[i].end);
@@ -670,7 +671,7 @@ HMMSVM_API void hmmsvm_wake(struct hmmsvm_device *dev)
 HMMSVM_API int hmmsvm_run(struct hmmsvm_device *dev, const struct hmmsvm_launch *launch,
                           struct hmmsvm_completion *out)
 {
-    uint64_t id;
+    uint64_t id = 0;
     int err = launch_submit(dev, launch, true, &id);
 
     return err ? err : launch_wait(dev, id, out, -1);

@@ -59,9 +59,9 @@ static void stats_json(struct hmmsvm_device *dev, const struct hmmsvm_stats *s, 
     }
     if (memory) {
         MEMORY_COUNTERS(FIELD)
-        n += snprintf(line + n, sizeof(line) - (size_t)n,
-                      ",\"device_bytes\":%" PRIu64 ",\"device_node\":%d", (uint64_t)memory->bytes,
-                      memory->node);
+        snprintf(line + n, sizeof(line) - (size_t)n,
+                 ",\"device_bytes\":%" PRIu64 ",\"device_node\":%d", (uint64_t)memory->bytes,
+                 memory->node);
     }
 #undef FIELD
     fprintf(stderr, "%s}\n", line);

@@ -258,6 +258,7 @@ struct record_log *hmm_record_begin(void)
     pthread_mutex_lock(&recorder.lock);
     log = recorder.spare;
     if (log != NULL)
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer itself */
         memcpy(&recorder.spare, log->unused, sizeof(recorder.spare));
     else
         log = log_new();
@@ -323,6 +324,7 @@ void hmm_record_end(struct record_log *log, const char *name, const struct hmmsv
         memset(log->records, 0, bytes);
     else
         madvise(log, log_bytes(), MADV_DONTNEED);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): the pointer itself */
     memcpy(log->unused, &recorder.spare, sizeof(recorder.spare));
     recorder.spare = log;
     if (--recorder.active == 0)

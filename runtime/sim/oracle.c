@@ -119,6 +119,7 @@ static bool uses_page(struct oracle *o, uint8_t *seen, uint32_t page, enum use_k
                       uint64_t lines, uint32_t *distinct)
 {
     struct page_state *state = &o->state[page];
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): all are set at the start */
     struct use *last = state->last == ORACLE_NONE ? NULL : &o->uses[state->last];
     bool fresh = !seen[page];
 

@@ -107,7 +107,9 @@ static inline const uint8_t *get_event(const uint8_t *p, const uint8_t *end,
         if (op & TRACE_WEIGHT && !(p = get_number(p, end, &c->weight[side])))
             return NULL;
         e->weight = c->weight[side] + 1;
-        if (!++e->count || !++e->stride ||
+        e->count++;
+        e->stride++;
+        if (!e->count || !e->stride ||
             !trace_run_valid(e->page, e->count, e->stride, e->weight))
             return NULL;
         c->next[side] = e->page + (e->count - 1) * e->stride + 1;

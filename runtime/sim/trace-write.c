@@ -108,7 +108,7 @@ static uint8_t *put_text(uint8_t *p, const char *text)
     size_t n = strlen(text);
 
     p = put_number(p, n);
-    memcpy(p, text, n);
+    memcpy(p, text, n); /* NOLINT(bugprone-not-null-terminated-result): the length is before it */
     return p + n;
 }
 

@@ -392,7 +392,8 @@ static size_t addresses_find(struct json_object **samples, size_t n, uint64_t **
             }
             (*out)[count++] = (uint64_t)block_field(block, 0);
         }
-        qsort(*out, count, sizeof(**out), compare_addresses);
+        if (count)
+            qsort(*out, count, sizeof(**out), compare_addresses);
         for (k = m = 0; k < count; k++)
             if (!m || (*out)[m - 1] != (*out)[k])
                 (*out)[m++] = (*out)[k];

@@ -152,7 +152,7 @@ static struct mean mean_of(const struct report_row *rows, size_t count,
         if (!isnan(r)) {
             m.logs += log(r);
             m.count++;
-            if (r > m.worst) {
+            if (!m.worst_row || r > m.worst) {
                 m.worst = r;
                 m.worst_row = &rows[i];
             }
