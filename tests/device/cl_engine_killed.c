@@ -4,9 +4,9 @@
  * event fails, what was to come after it does not run, a message says so, memory
  * keeps what was written, and the next kernel runs in a new engine. Kernel mode: direct mode has no engine.
  */
+#include "../processes.h"
 #include "cl_harness.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -22,31 +22,23 @@ static const char source[] =
 static pid_t find_engine(void)
 {
     DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    pid_t found = 0;
+    pid_t found = 0, engine;
 
     CHECK(proc != NULL);
-    while (found == 0 && (entry = readdir(proc)) != NULL) {
-        char path[300], line[128] = "";
-
-        snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-        FILE *f = atoi(entry->d_name) > 0 ? fopen(path, "r") : NULL;
-        if (f == NULL)
-            continue;
-        bool engine = fgets(line, sizeof(line), f) != NULL && strcmp(line, "hmmsvm-engine\n") == 0;
-        fclose(f);
-        for (int fd = 0; engine && found == 0 && fd < 16; fd++) {
+    while (found == 0 && (engine = process_next(proc, "hmmsvm-engine")) != 0)
+        for (int fd = 0; found == 0 && fd < 16; fd++) {
+            char path[64], line[128];
             int pid = 0;
 
-            snprintf(path, sizeof(path), "/proc/%s/fdinfo/%d", entry->d_name, fd);
-            if ((f = fopen(path, "r")) == NULL)
+            snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", engine, fd);
+            FILE *f = fopen(path, "r");
+            if (f == NULL)
                 continue;
             while (found == 0 && fgets(line, sizeof(line), f) != NULL)
                 if (sscanf(line, "Pid: %d", &pid) == 1 && pid == getpid())
-                    found = atoi(entry->d_name);
+                    found = engine;
             fclose(f);
         }
-    }
     closedir(proc);
     return found;
 }

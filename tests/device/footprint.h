@@ -7,9 +7,9 @@
 #ifndef HMMSVM_TEST_FOOTPRINT_H
 #define HMMSVM_TEST_FOOTPRINT_H
 
-#include <dirent.h>
 #include <malloc.h>
 
+#include "../processes.h"
 #include "harness.h"
 
 struct footprint {
@@ -34,10 +34,10 @@ static inline unsigned footprint_lines(const char *path)
 static inline struct footprint footprint(void)
 {
     struct footprint f = {.mappings = footprint_lines("/proc/self/maps"), .heap = mallinfo2().uordblks};
-    char path[300], line[128];
-    struct dirent *d;
     DIR *dir = opendir("/proc/self/fd");
+    char line[128];
     FILE *file;
+    int pid;
 
     CHECK(dir);
     while (readdir(dir))
@@ -45,14 +45,8 @@ static inline struct footprint footprint(void)
     closedir(dir);
     dir = opendir("/proc");
     CHECK(dir);
-    while ((d = readdir(dir))) {
-        snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
-        if (atoi(d->d_name) <= 0 || !(file = fopen(path, "r")))
-            continue;
-        f.engines += fgets(line, sizeof(line), file) && !strcmp(line, "hmmsvm-engine\n") &&
-                     harness_process_runs(atoi(d->d_name));
-        fclose(file);
-    }
+    while ((pid = process_next(dir, "hmmsvm-engine")))
+        f.engines += (unsigned)harness_process_runs(pid);
     closedir(dir);
     file = fopen("/proc/meminfo", "r");
     CHECK(file);
@@ -67,7 +61,7 @@ static inline struct footprint footprint(void)
         unsigned long pages;
 
         if (sscanf(line, " count: %lu", &pages) == 1)
-            f.available_kb += pages * ((unsigned long)sysconf(_SC_PAGESIZE) >> 10);
+            f.available_kb += pages * (HARNESS_PAGE >> 10);
     }
     fclose(file);
     return f;

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "../processes.h"
 #include "memory.h"
 
 #define PRESSURE_KNOBS 8
@@ -129,26 +130,13 @@ static inline void pressure_stacks(void)
  */
 static inline int pressure_nice(const char *name, int nice)
 {
-    char path[300], comm[32];
-    struct dirent *d;
     DIR *dir = opendir("/proc");
-    int before = 0;
+    int before = 0, pid;
 
     CHECK(dir);
-    while ((d = readdir(dir))) {
-        FILE *f;
-
-        snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
-        if (atoi(d->d_name) <= 0 || !(f = fopen(path, "re")))
-            continue;
-        if (fgets(comm, sizeof(comm), f)) {
-            comm[strcspn(comm, "\n")] = '\0';
-            if (!strcmp(comm, name)) {
-                before = getpriority(PRIO_PROCESS, (id_t)atoi(d->d_name));
-                setpriority(PRIO_PROCESS, (id_t)atoi(d->d_name), nice);
-            }
-        }
-        fclose(f);
+    while ((pid = process_next(dir, name))) {
+        before = getpriority(PRIO_PROCESS, (id_t)pid);
+        setpriority(PRIO_PROCESS, (id_t)pid, nice);
     }
     closedir(dir);
     return before;
