@@ -364,7 +364,7 @@ static int application(void)
     CHECK_GE(s.pages_to_device, 100);
     CHECK_GE(s.pages_to_system_cpu, 10);
     harness_close(&h);
-    CHECK_EQ(footprint().engines, 0);
+    CHECK_EQ(footprint_engines(), 0);
     return 0;
 }
 

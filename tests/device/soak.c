@@ -144,6 +144,6 @@ int main(void)
     footprint_same(&before, &after, SLACK_KB);
     harness_close(&h);
     devmem_used_is(0, 0);
-    CHECK_EQ(footprint().engines, 0);
+    CHECK_EQ(footprint_engines(), 0);
     return 0;
 }
