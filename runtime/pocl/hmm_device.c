@@ -51,6 +51,7 @@ const pocl_driver_abi pocl_hmm_driver_abi = POCL_DRIVER_ABI_INIT;
 #define LOCAL_SLACK (64 * 1024)
 
 struct hmm_device hmm_device = {
+    .open_lock = PTHREAD_MUTEX_INITIALIZER,
     .gvar_lock = PTHREAD_MUTEX_INITIALIZER,
     .lock = PTHREAD_MUTEX_INITIALIZER,
     .work_cond = PTHREAD_COND_INITIALIZER,
@@ -175,6 +176,32 @@ static const char *processor_name(cl_device_id device)
     return name;
 }
 
+/* Returns whether it is open; if not, says why not, and nothing has changed. */
+static bool device_open(struct hmm_device *d)
+{
+    struct hmmsvm_device *before = d->svm;
+    int err = hmmsvm_device_open(NULL, &d->svm);
+
+    if (err != 0) {
+        const char *why = hmmsvm_last_error();
+        hmm_message("no device: %s", why[0] != '\0' ? why : strerror(-err));
+        d->svm = before;
+        return false;
+    }
+    hmmsvm_device_info(d->svm, &d->info);
+    err = hmm_record_open(d) ? hmm_queue_start(d) : -1;
+    if (err == 0) {
+        hmmsvm_device_close(before); /* the parent's: what is left of it here */
+        d->open = true;
+        return true;
+    }
+    if (err > 0)
+        hmm_message("no device: cannot start a thread (%s)", strerror(err));
+    hmmsvm_device_close(d->svm);
+    d->svm = before;
+    return false;
+}
+
 /* Opens the device. Returns how many there are: 0, with a message, or 1. */
 static unsigned int hmm_probe(struct pocl_device_ops *ops)
 {
@@ -188,27 +215,22 @@ static unsigned int hmm_probe(struct pocl_device_ops *ops)
     if (device_type() == 0 || svm_capabilities() == 0 || !hmm_link_is_usable())
         return 0;
 
-    int err = hmmsvm_device_open(NULL, &d->svm);
-    if (err != 0) {
-        const char *why = hmmsvm_last_error();
-        hmm_message("no device: %s", why[0] != '\0' ? why : strerror(-err));
-        return 0;
-    }
-    hmmsvm_device_info(d->svm, &d->info);
-    if (!hmm_record_open(d)) {
-        hmmsvm_device_close(d->svm);
-        d->svm = NULL;
-        return 0;
-    }
+    return device_open(d);
+}
 
-    err = hmm_queue_start(d);
-    if (err != 0) {
-        hmm_message("no device: cannot start a thread (%s)", strerror(err));
-        hmmsvm_device_close(d->svm);
-        d->svm = NULL;
-        return 0;
-    }
-    return 1;
+cl_int hmm_device_reopen(void)
+{
+    struct hmm_device *d = &hmm_device;
+
+    if (atomic_load_explicit(&d->open, memory_order_acquire))
+        return CL_SUCCESS;
+    pthread_mutex_lock(&d->open_lock);
+    if (!d->open && hmm_record_is_on())
+        hmm_message("no device in a forked process: `hmmsvm record` records those that were executed");
+    else if (!d->open)
+        device_open(d);
+    pthread_mutex_unlock(&d->open_lock);
+    return d->open ? CL_SUCCESS : CL_DEVICE_NOT_AVAILABLE;
 }
 
 static cl_int hmm_init(unsigned j, cl_device_id device, const char *parameters)

@@ -16,7 +16,9 @@
  *   support/      what such kernels are linked with
  *
  * Locking: pocl's own locks (event, queue) are taken before the driver's.
- * struct hmm_device's lock is a leaf: nothing is called with it held.
+ * struct hmm_device's lock is a leaf: nothing is called with it held. fork()
+ * waits for it, after those of pocl (pocl_survive_fork()); the others are as
+ * new in the child, where nobody can have what they guard.
  */
 #ifndef HMM_DRIVER_H
 #define HMM_DRIVER_H
@@ -39,11 +41,15 @@ struct hmm_launch;
 struct hmm_printf;
 
 /**
- * struct hmm_device - the one device; lives until the process ends
+ * struct hmm_device - the one device; lives until the process ends, and is opened anew in a forked
+ *                     child that creates a queue (contexts have one)
  * @svm:       libhmmsvm's device
  * @info:      what it said of itself when it was opened
  * @available: what CL_DEVICE_AVAILABLE points to
- * @lost:      set in a forked child: no command can run any more
+ * @openings:  how often it was to be opened: queues of another opening are those of the process
+ *             that this one was forked from, and fail what they are given
+ * @open:      whether it was opened as often as that
+ * @open_lock: is held while it is opened anew
  * @gvar_lock: serialises the set-up of program-scope variables
  * @lock:      guards what follows
  * @work_cond: there is work for helpers
@@ -60,7 +66,9 @@ struct hmm_device {
     struct hmmsvm_device *svm;
     struct hmmsvm_device_info info;
     cl_bool available;
-    atomic_bool lost;
+    _Atomic unsigned openings;
+    atomic_bool open;
+    pthread_mutex_t open_lock;
     _Atomic uint64_t last_launch;
     pthread_mutex_t gvar_lock;
 
@@ -105,6 +113,9 @@ struct hmm_event {
 
 /* hmm_device.c */
 uint64_t hmm_now_ns(void);
+
+/** hmm_device_reopen - opens the device anew in a forked child, the first time; an OpenCL error if it cannot be */
+cl_int hmm_device_reopen(void);
 
 /* hmm_queue.c */
 int hmm_queue_start(struct hmm_device *d);

@@ -46,8 +46,14 @@
 /* A host command up to this size is done on the spot. */
 #define INLINE_BYTES (64 * 1024)
 
+/**
+ * struct hmm_queue - a queue's own data
+ * @idle:    it has no command any more
+ * @opening: of the device, when it was created
+ */
 struct hmm_queue {
     pthread_cond_t idle;
+    unsigned opening;
 };
 
 /* Commands that got ready on this thread while it runs another. */
@@ -97,6 +103,14 @@ static int start_thread(void *(*fn)(void *), void *arg)
     return err;
 }
 
+/* Whether it is another process's, and this one only has a copy: its commands have no device. */
+static bool is_lost(cl_command_queue queue)
+{
+    const struct hmm_queue *q = queue->data;
+
+    return q->opening != atomic_load_explicit(&hmm_device.openings, memory_order_relaxed);
+}
+
 static void fail_command(_cl_command_node *node, cl_int status)
 {
     cl_event event = node->sync.event.event;
@@ -137,6 +151,11 @@ static bool runs_inline(const _cl_command_node *node)
     }
 }
 
+static bool is_host_kernel(const _cl_command_node *node)
+{
+    return node->command.run.kernel->program->builtin_kernel_attributes != NULL;
+}
+
 static void run_host_command(_cl_command_node *node)
 {
     cl_event event = node->sync.event.event;
@@ -159,9 +178,21 @@ static void run_host_command(_cl_command_node *node)
         POCL_UPDATE_EVENT_FAILED(CL_FAILED, event);
 }
 
-static bool is_host_kernel(const _cl_command_node *node)
+/* Whether that takes no time to speak of. */
+static bool runs_at_once(const _cl_command_node *node)
 {
-    return node->command.run.kernel->program->builtin_kernel_attributes != NULL;
+    return (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node)) || runs_inline(node)
+           || is_lost(node->sync.event.event->queue);
+}
+
+static void run_command(_cl_command_node *node)
+{
+    if (is_lost(node->sync.event.event->queue))
+        fail_command(node, CL_DEVICE_NOT_AVAILABLE);
+    else if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node))
+        hmm_kernel_launch(node);
+    else
+        run_host_command(node);
 }
 
 static void run_ready(_cl_command_node *node);
@@ -183,10 +214,7 @@ static void *helper_main(void *arg)
 
         bool was_active = ready.active;
         ready.active = true;
-        if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node))
-            hmm_kernel_launch(node);
-        else
-            run_host_command(node);
+        run_command(node);
         ready.active = was_active;
         if ((node = ready.list) != NULL) {
             DL_DELETE(ready.list, node);
@@ -238,12 +266,8 @@ static void run_ready(_cl_command_node *node)
 
     ready.active = true;
     for (;;) {
-        if (atomic_load_explicit(&d->lost, memory_order_relaxed))
-            fail_command(node, CL_DEVICE_NOT_AVAILABLE);
-        else if (node->type == CL_COMMAND_NDRANGE_KERNEL && !is_host_kernel(node))
-            hmm_kernel_launch(node);
-        else if (runs_inline(node))
-            run_host_command(node);
+        if (runs_at_once(node))
+            run_command(node);
         else
             push_to_helpers(d, node);
 
@@ -267,7 +291,7 @@ static uint64_t chain_after(cl_event event)
     uint64_t after = 0;
     event_node *item;
 
-    if (node->type != CL_COMMAND_NDRANGE_KERNEL || is_host_kernel(node) || hmm_device.lost)
+    if (node->type != CL_COMMAND_NDRANGE_KERNEL || is_host_kernel(node) || is_lost(event->queue))
         return 0;
     LL_FOREACH (event->wait_list, item) {
         cl_event e = item->event;
@@ -414,17 +438,51 @@ static void *completion_main(void *arg)
     }
 }
 
-/* The child of a fork has neither the device nor the driver's threads. */
+static void before_fork(void)
+{
+    pthread_mutex_lock(&hmm_device.lock);
+}
+
+static void after_fork_in_parent(void)
+{
+    pthread_mutex_unlock(&hmm_device.lock);
+}
+
+/*
+ * The child has neither the device nor the driver's threads, and what they were at, the parent does.
+ * Launches and printf buffers are left where they are: the next device may have another size.
+ */
 static void after_fork_in_child(void)
 {
-    hmm_device.lost = true;
-    hmm_device.available = CL_FALSE;
+    struct hmm_device *d = &hmm_device;
+
+    atomic_fetch_add(&d->openings, 1);
+    d->open = false;
+    pthread_mutex_init(&d->open_lock, NULL);
+    pthread_mutex_init(&d->gvar_lock, NULL);
+    pthread_cond_init(&d->work_cond, NULL);
+    d->work = NULL;
+    d->helpers = d->idle_helpers = 0;
+    d->in_flight = d->chained = 0;
+    d->backlog_first = d->backlog_last = NULL;
+    d->spare = NULL;
+    d->printf = NULL;
+    ready.active = false;
+    ready.list = NULL;
+    pthread_mutex_unlock(&d->lock);
+}
+
+static void register_fork(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 /** hmm_queue_start - starts the completion thread; 0 or an errno value */
 int hmm_queue_start(struct hmm_device *d)
 {
-    pthread_atfork(NULL, NULL, after_fork_in_child);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, register_fork);
     return start_thread(completion_main, d);
 }
 
@@ -441,12 +499,11 @@ void hmm_submit(_cl_command_node *node, cl_command_queue cq)
     struct hmm_event *data = event->data;
     bool built = true;
 
-    (void)cq;
     if (node->state == POCL_COMMAND_FAILED)
         data->dependency_failed = true; /* it had, when the command was made */
     if (node->type == CL_COMMAND_NDRANGE_KERNEL) {
         node->command.run.device_data = NULL;
-        if (!is_host_kernel(node) && !hmm_device.lost) {
+        if (!is_host_kernel(node) && !is_lost(cq)) {
             POCL_UNLOCK_OBJ(event);
             built = hmm_kernel_prepare(node) == 0;
             POCL_LOCK_OBJ(event);
@@ -527,14 +584,14 @@ void hmm_flush(cl_device_id device, cl_command_queue cq)
     (void)cq;
 }
 
-/** hmm_join - waits until a queue is empty */
+/** hmm_join - waits until a queue is empty; one of the parent's will not be */
 void hmm_join(cl_device_id device, cl_command_queue cq)
 {
     struct hmm_queue *q = cq->data;
 
     (void)device;
     POCL_LOCK_OBJ(cq);
-    while (cq->command_count != 0)
+    while (cq->command_count != 0 && !is_lost(cq))
         POCL_WAIT_COND(q->idle, cq->pocl_lock);
     POCL_UNLOCK_OBJ(cq);
 }
@@ -553,8 +610,13 @@ void hmm_wait_event(cl_device_id device, cl_event event)
     struct hmm_event *data = event->data;
 
     (void)device;
-    while (atomic_load_explicit(&data->finished, memory_order_acquire) == 0)
+    while (atomic_load_explicit(&data->finished, memory_order_acquire) == 0) {
+        if (is_lost(event->queue)) { /* the parent works on it, on this copy nobody does */
+            event->status = CL_DEVICE_NOT_AVAILABLE;
+            return;
+        }
         futex(&data->finished, FUTEX_WAIT, 0);
+    }
 }
 
 /* Called with the event locked, after its status is final. */
@@ -607,12 +669,17 @@ void hmm_free_event_data(cl_event event)
 
 int hmm_init_queue(cl_device_id device, cl_command_queue queue)
 {
-    struct hmm_queue *q = malloc(sizeof(*q));
+    struct hmm_queue *q;
+    cl_int err = hmm_device_reopen();
 
     (void)device;
+    if (err != CL_SUCCESS)
+        return err;
+    q = malloc(sizeof(*q));
     if (q == NULL)
         return CL_OUT_OF_HOST_MEMORY;
     pthread_cond_init(&q->idle, NULL);
+    q->opening = hmm_device.openings;
     queue->data = q;
     return CL_SUCCESS;
 }
