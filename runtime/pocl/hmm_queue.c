@@ -296,7 +296,7 @@ static uint64_t chain_after(cl_event event)
     LL_FOREACH (event->wait_list, item) {
         cl_event e = item->event;
 
-        if (e->queue == NULL || e->queue->device->ops->notify != hmm_notify)
+        if (e->queue == NULL || e->queue->device->ops->notify != hmm_notify || is_lost(e->queue))
             return 0;
         /* of several, the last: in an in-order queue, the others end and fail before it */
         if (queue != NULL
@@ -458,6 +458,7 @@ static void after_fork_in_child(void)
 
     atomic_fetch_add(&d->openings, 1);
     d->open = false;
+    d->available = CL_TRUE; /* whatever has become of the parent's */
     pthread_mutex_init(&d->open_lock, NULL);
     pthread_mutex_init(&d->gvar_lock, NULL);
     pthread_cond_init(&d->work_cond, NULL);
