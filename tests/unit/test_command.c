@@ -68,6 +68,9 @@ int __wrap_open(const char *path, int flags, ...);
 
 int __wrap_open(const char *path, int flags, ...)
 {
+    /* gcov's runtime, at the end of a process */
+    if (strstr(path, ".gcda"))
+        return __real_open(path, flags, 0666);
     assert_string_equal(path, "/dev/made-up");
     if (!module.open_error)
         return __real_open("/dev/null", flags);
