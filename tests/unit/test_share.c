@@ -8,6 +8,7 @@
 #include "../../kmod/share.h"
 
 #define PARTIES 12
+#define MANY    1024
 #define CHUNK   HMMSVM_SHARE_CHUNK
 
 static uint32_t state_random = 12345;
@@ -18,18 +19,28 @@ static uint32_t below(uint32_t n)
     return (state_random >> 8) % n;
 }
 
-/* The level of party @self, by the module's arithmetic. */
-static uint32_t level_of(const uint32_t *has, unsigned n, unsigned self, uint32_t capacity)
+/* The level of party @self, by the module's arithmetic; and how often it looked at all of them. */
+static uint32_t level_in_rounds(const uint32_t *has, unsigned n, unsigned self, uint32_t capacity,
+                                unsigned *rounds)
 {
     struct hmmsvm_level l;
 
+    *rounds = 0;
     hmmsvm_level_begin(&l, capacity);
     do {
         for (unsigned i = 0; i < n; i++)
             if (i != self)
                 hmmsvm_level_add(&l, has[i]);
+        ++*rounds;
     } while (hmmsvm_level_rises(&l));
     return l.level;
+}
+
+static uint32_t level_of(const uint32_t *has, unsigned n, unsigned self, uint32_t capacity)
+{
+    unsigned rounds;
+
+    return level_in_rounds(has, n, self, capacity, &rounds);
 }
 
 /* The same by the definition: the most that fits if each of the others has so much at most. */
@@ -79,6 +90,53 @@ static void levels_by_definition(void **state)
         for (unsigned i = 0; i < n; i++)
             assert_int_equal(level_of(has, n, i, capacity), level_slowly(has, n, i, capacity));
     }
+}
+
+static unsigned bits(uint32_t n)
+{
+    return n ? 32 - (unsigned)__builtin_clz(n) : 0;
+}
+
+/*
+ * The rounds of a level grow with the digits of what there is and of how many there are, and not with
+ * their number: each leaves at most half as much to be given away, or half as many parties. At random,
+ * and where in each round a part (1 in @spare) of the rest has just more than the level so far.
+ */
+static void levels_in_few_rounds(void **state)
+{
+    static uint32_t has[MANY];
+    unsigned rounds, most = 0;
+
+    (void)state;
+    for (unsigned n = 2; n <= MANY; n *= 2) {
+        for (uint32_t capacity = n; capacity < 1u << 20; capacity *= 2) {
+            for (unsigned i = 0; i < n; i++)
+                has[i] = 1 + below(2 * capacity / n);
+            level_in_rounds(has, n, 0, capacity, &rounds);
+            assert_in_range(rounds, 1, bits(n) + bits(capacity));
+            for (unsigned spare = 2; spare <= 8; spare *= 2) {
+                uint32_t left = capacity, before = 0;
+
+                for (unsigned i = 1, rest = n; i < n;) {
+                    unsigned end = i + (rest + spare - 1) / spare;
+                    uint32_t level = left / rest;
+                    uint32_t little = before + 1 < level ? before + 1 : level;
+
+                    for (; i < end && i < n; i++, rest--) {
+                        has[i] = little;
+                        left -= little;
+                    }
+                    before = level;
+                }
+                level_in_rounds(has, n, 0, capacity, &rounds);
+                assert_in_range(rounds, 1, bits(n) + bits(capacity));
+                most = rounds > most ? rounds : most;
+            }
+        }
+    }
+    print_message("at most %u rounds for up to %u parties\n", most, MANY);
+    /* So the worst has been tried: more than any would take at random. */
+    assert_in_range(most, bits(MANY) - 2, 2 * bits(MANY));
 }
 
 static void entitlement(void **state)
@@ -160,6 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_by_hand),
         cmocka_unit_test(levels_by_definition),
+        cmocka_unit_test(levels_in_few_rounds),
         cmocka_unit_test(entitlement),
         cmocka_unit_test(taking_comes_to_rest),
     };
