@@ -25,6 +25,15 @@ static inline void bare_context(int fd, unsigned memory)
     CHECK(!ioctl(fd, HMMSVM_IOC_CREATE, &c));
 }
 
+/** bare_open - the same over a node of its own; the descriptor */
+static inline int bare_open(unsigned memory)
+{
+    int fd = devmem_node();
+
+    bare_context(fd, memory);
+    return fd;
+}
+
 /** bare_move - brings @pages from @at on to device memory; how many moved */
 static inline uint64_t bare_move(int fd, void *at, uint64_t pages)
 {
@@ -42,6 +51,15 @@ static inline struct hmmsvm_stats bare_stats(int fd)
 
     CHECK(!ioctl(fd, HMMSVM_IOC_STATS, &s));
     return s;
+}
+
+/** bare_eviction - has the context's chunks chosen by policy @name */
+static inline void bare_eviction(int fd, const char *name)
+{
+    struct hmmsvm_policy_choice c = {.size = sizeof(c), .flags = HMMSVM_POLICY_SET_EVICTION};
+
+    snprintf(c.eviction, sizeof(c.eviction), "%s", name);
+    CHECK(!ioctl(fd, HMMSVM_IOC_POLICY, &c));
 }
 
 /** bare_limit - what is said of limits, after setting @bytes if @set */
@@ -63,6 +81,44 @@ static inline void bare_parameter(const char *name, unsigned value)
     snprintf(text, sizeof(text), "%u", value);
     if (memory_put(path, text))
         SKIP("%s cannot be set: %s", path, strerror(errno));
+}
+
+/**
+ * bare_in_turns - contexts in device memory @memory ask for @wants[] chunks one after the other, and
+ * again; each has @get[] of them after either round, and loses none in the second
+ */
+static inline void bare_in_turns(unsigned memory, const unsigned *wants, const unsigned *get,
+                                 unsigned n, const char *what)
+{
+    uint64_t lost[4], *p[4];
+    struct hmmsvm_stats s;
+    int fd[4];
+
+    for (unsigned i = 0; i < n; i++) {
+        fd[i] = bare_open(memory);
+        p[i] = devmem_small(wants[i]);
+        devmem_fill(p[i], wants[i] * DEVMEM_BLOCK_PAGES, 1000 * i);
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < n; i++)
+            bare_move(fd[i], p[i], wants[i] * DEVMEM_BLOCK_PAGES);
+        for (unsigned i = 0; i < n; i++) {
+            s = bare_stats(fd[i]);
+            CHECK_EQ(s.device_pages, get[i] * DEVMEM_BLOCK_PAGES);
+            CHECK_EQ(s.failed_no_memory, 0);
+            /* What each has after the first round it keeps. */
+            if (round)
+                CHECK_EQ(s.evictions_by_others, lost[i]);
+            lost[i] = s.evictions_by_others;
+        }
+    }
+    for (unsigned i = 0; i < n; i++)
+        printf("%s: %u chunks wanted, %u there, %llu lost to others\n", i ? "   " : what, wants[i],
+               get[i], (unsigned long long)lost[i]);
+    for (unsigned i = 0; i < n; i++) {
+        devmem_check(p[i], wants[i] * DEVMEM_BLOCK_PAGES, 1000 * i);
+        close(fd[i]);
+    }
 }
 
 #endif /* HMMSVM_TEST_BARE_H */

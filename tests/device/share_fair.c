@@ -128,41 +128,6 @@ static void hot_and_thrashing(struct hot *hot, uint64_t chunks, bool first, bool
     CHECK_LE(s.evictions_by_others, VICTIMS * hot->moves);
 }
 
-/* Contexts of one process, which ask for @wants[] chunks one after the other, and again. */
-static void in_turns(const unsigned *wants, const unsigned *get, unsigned n, const char *what)
-{
-    uint64_t lost[4], *p[4];
-    struct hmmsvm_stats s;
-    int fd[4];
-
-    for (unsigned i = 0; i < n; i++) {
-        fd[i] = devmem_node();
-        bare_context(fd[i], 0);
-        p[i] = devmem_small(wants[i]);
-        devmem_fill(p[i], wants[i] * DEVMEM_BLOCK_PAGES, 1000 * i);
-    }
-    for (unsigned round = 0; round < 2; round++) {
-        for (unsigned i = 0; i < n; i++)
-            bare_move(fd[i], p[i], wants[i] * DEVMEM_BLOCK_PAGES);
-        for (unsigned i = 0; i < n; i++) {
-            s = bare_stats(fd[i]);
-            CHECK_EQ(s.device_pages, get[i] * DEVMEM_BLOCK_PAGES);
-            CHECK_EQ(s.failed_no_memory, 0);
-            /* What each has after the first round it keeps. */
-            if (round)
-                CHECK_EQ(s.evictions_by_others, lost[i]);
-            lost[i] = s.evictions_by_others;
-        }
-    }
-    for (unsigned i = 0; i < n; i++)
-        printf("%s: %u chunks wanted, %u there, %llu lost to others\n", i ? "   " : what, wants[i],
-               get[i], (unsigned long long)lost[i]);
-    for (unsigned i = 0; i < n; i++) {
-        devmem_check(p[i], wants[i] * DEVMEM_BLOCK_PAGES, 1000 * i);
-        close(fd[i]);
-    }
-}
-
 int main(void)
 {
     struct hmmsvm_memory memory;
@@ -188,10 +153,10 @@ int main(void)
     hot_and_thrashing(hot, chunks, false, true);
     devmem_used_is(0, 0);
 
-    in_turns((unsigned[]){chunks, chunks}, (unsigned[]){(chunks + 1) / 2, chunks / 2}, 2, "two");
+    bare_in_turns(0, (unsigned[]){chunks, chunks}, (unsigned[]){(chunks + 1) / 2, chunks / 2}, 2, "two");
     devmem_used_is(0, 0);
-    in_turns((unsigned[]){chunks, 1, chunks}, (unsigned[]){chunks / 2, 1, (chunks - 1) / 2}, 3,
-             "two and a small one");
+    bare_in_turns(0, (unsigned[]){chunks, 1, chunks}, (unsigned[]){chunks / 2, 1, (chunks - 1) / 2}, 3,
+                  "two and a small one");
     devmem_used_is(0, 0);
     return 0;
 }
