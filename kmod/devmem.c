@@ -30,6 +30,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/ioport.h>
+#include <linux/jiffies.h>
 #include <linux/memcontrol.h>
 #include <linux/memremap.h>
 #include <linux/migrate.h>
@@ -44,6 +45,9 @@
 #include "migrate.h"
 
 #define DEVMEM_MAX 8
+
+/* So long a chunk of which something would not go is no victim, if there are others; jiffies. */
+#define DEVMEM_STUCK HZ
 
 static unsigned int devmem_mb[DEVMEM_MAX];
 static unsigned int devmem_mb_count;
@@ -145,10 +149,26 @@ static void chunk_update_list(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chu
 		list_move(&chunk->node, &dm->full);
 }
 
-/* What the eviction policy sees of it: nothing to be had while it is emptied or filled. */
+/* Whether nothing of it is to be had for now: it is emptied or filled, or would not go. */
+static bool chunk_is_hidden(struct hmmsvm_chunk *chunk)
+{
+	return chunk->evicting || chunk->reserved || chunk->stuck;
+}
+
+/* What the eviction policy sees of it. */
 static void chunk_show(struct hmmsvm_chunk *chunk)
 {
-	chunk->policy->used = chunk->evicting || chunk->reserved ? 0 : chunk->used;
+	chunk->policy->used = chunk_is_hidden(chunk) ? 0 : chunk->used;
+}
+
+static void chunk_set_stuck(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk, bool stuck)
+{
+	if (stuck && !chunk->stuck && !dm->nr_stuck++)
+		dm->stuck_since = jiffies;
+	else if (!stuck && chunk->stuck)
+		dm->nr_stuck--;
+	chunk->stuck = stuck;
+	chunk_show(chunk);
 }
 
 /* The region is charged to @ctx, NULL: to nobody, from now on. */
@@ -259,7 +279,7 @@ static void devmem_free_one(struct hmmsvm_devmem *dm, unsigned long index)
 		return;
 	region->used &= ~BIT(at);
 	chunk->used--;
-	chunk_show(chunk);
+	chunk_set_stuck(dm, chunk, false);
 	dm->used_pages--;
 	if (region->ctx)
 		atomic64_dec(&region->ctx->count.device_pages);
@@ -361,7 +381,7 @@ static void region_use(struct hmmsvm_devmem *dm, struct hmmsvm_region *region, u
 	region->used |= GENMASK(first + nr - 1, first);
 	region->retired &= ~GENMASK(first + nr - 1, first);
 	chunk->used += nr;
-	chunk_show(chunk);
+	chunk_set_stuck(dm, chunk, false);
 	dm->used_pages += nr;
 	hmmsvm_pages_set(&region->block->policy.resident,
 			 region->number * HMMSVM_REGION_PAGES + first, nr);
@@ -584,7 +604,7 @@ static unsigned int chunk_victims(struct hmmsvm_chunk *chunk, enum hmmsvm_scope 
 {
 	unsigned int i, n = 0;
 
-	if (chunk->evicting || chunk->reserved)
+	if (chunk_is_hidden(chunk))
 		return 0;
 	if (!chunk->mixed)
 		return context_is_victim(chunk->owner, scope) ? chunk->used : 0;
@@ -637,29 +657,58 @@ static void chunk_victim_pages(struct hmmsvm_chunk *chunk, bool all, struct hmms
 					 HMMSVM_REGION_PAGES);
 }
 
+/* Those that would not go may be chosen again. */
+static void devmem_forget_stuck(struct hmmsvm_devmem *dm)
+{
+	unsigned int c;
+
+	for (c = 0; dm->nr_stuck && c < dm->nr_chunks; c++)
+		chunk_set_stuck(dm, &dm->chunks[c], false);
+}
+
+/* What is chosen of those who have to make room, and if they have nothing, of @ctx's own. */
+static int devmem_choose(struct hmmsvm_context *ctx, unsigned int missing,
+			 struct hmmsvm_victim *victim, bool *all)
+{
+	const struct hmmsvm_eviction *eviction = READ_ONCE(ctx->eviction);
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	bool own = false;
+	int chosen;
+
+	do {
+		victim->scope = hmmsvm_share_victims(ctx, missing, own, all);
+		chosen = *all ? devmem_ask(dm, eviction) :
+				devmem_ask_some(dm, eviction, victim->scope);
+		own = !own;
+	} while (chosen == -1 && own && !*all && !ctx->share.victim);
+	return chosen;
+}
+
 /*
  * A chunk to empty, as @ctx is @missing regions short: chosen by its eviction policy among those of
  * the contexts that have to make room, and if they have none that can go, of its own. Of a chunk of
- * several contexts only what those have goes. Nobody else gets it, no region of it is taken, and so
- * no page of it allocated, until hmmsvm_devmem_evicted().
+ * several contexts only what those have goes. One that would not go is passed over for a while, or
+ * until nothing else is left, whatever the policy: somebody holds its pages. Nobody
+ * else gets the chunk, no region of it is taken, and so no page of it allocated, until
+ * hmmsvm_devmem_evicted().
  */
 void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
 			  struct hmmsvm_victim *victim)
 {
-	const struct hmmsvm_eviction *eviction = READ_ONCE(ctx->eviction);
 	struct hmmsvm_devmem *dm = ctx->devmem;
-	bool all, own = false;
 	int chosen;
+	bool all;
 
 	victim->chunk = NULL;
 	victim->error = false;
 	spin_lock(&dm->lock);
-	do {
-		victim->scope = hmmsvm_share_victims(ctx, missing, own, &all);
-		chosen = all ? devmem_ask(dm, eviction) :
-			       devmem_ask_some(dm, eviction, victim->scope);
-		own = !own;
-	} while (chosen == -1 && own && !all && !ctx->share.victim);
+	if (dm->nr_stuck && time_after(jiffies, dm->stuck_since + DEVMEM_STUCK))
+		devmem_forget_stuck(dm);
+	chosen = devmem_choose(ctx, missing, victim, &all);
+	if (chosen == -1 && dm->nr_stuck) {
+		devmem_forget_stuck(dm);
+		chosen = devmem_choose(ctx, missing, victim, &all);
+	}
 	if (chosen >= 0 && chosen < dm->nr_chunks && dm->policy[chosen].used) {
 		victim->chunk = &dm->chunks[chosen];
 		chunk_victim_pages(victim->chunk, all, victim);
@@ -670,11 +719,26 @@ void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
 	spin_unlock(&dm->lock);
 }
 
-/* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
-void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk)
+/* Whether something of the victim has stayed. Under dm->lock. */
+static bool victim_is_left(const struct hmmsvm_victim *victim)
 {
+	unsigned int i;
+
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++)
+		if (victim->chunk->regions[i].used &&
+		    hmmsvm_pages_test(&victim->pages, i * HMMSVM_REGION_PAGES))
+			return true;
+	return false;
+}
+
+/* The chunk is an ordinary one again, and if it is not empty, not the next victim. */
+void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, const struct hmmsvm_victim *victim)
+{
+	struct hmmsvm_chunk *chunk = victim->chunk;
+
 	spin_lock(&dm->lock);
 	chunk_set_evicting(dm, chunk, false);
+	chunk_set_stuck(dm, chunk, victim_is_left(victim));
 	chunk->policy->preferred = false;
 	if (chunk->used)
 		chunk_touch(dm, chunk);

@@ -37,6 +37,7 @@ struct hmmsvm_chunk {
 	u16 used;			/* pages */
 	u8 reserved;			/* regions */
 	bool evicting;			/* being emptied; see hmmsvm_devmem_victim() */
+	bool stuck;			/* was to be, and somebody holds what has stayed */
 	bool mixed;			/* has, or had, regions of several contexts */
 	struct hmmsvm_context *owner;	/* if it is not mixed: that of all its regions */
 	struct hmmsvm_region regions[HMMSVM_BLOCK_REGIONS];
@@ -64,6 +65,8 @@ struct hmmsvm_devmem {
 	spinlock_t lock;			/* all that follows; see devmem.c */
 	struct list_head free, partial, full, evicting;
 	struct list_head holders;		/* contexts that are charged for regions */
+	unsigned int nr_stuck;			/* chunks */
+	unsigned long stuck_since;		/* jiffies; the first of them */
 	unsigned int free_regions;
 	unsigned long used_pages;
 	u64 sequence;
@@ -108,7 +111,7 @@ struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page 
 
 void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
 			  struct hmmsvm_victim *victim);
-void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk);
+void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, const struct hmmsvm_victim *victim);
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
 					   unsigned int *at, struct hmmsvm_pages *pages);
 bool hmmsvm_devmem_busy_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx);

@@ -372,7 +372,7 @@ static bool make_room(struct hmmsvm_context *ctx, unsigned int missing)
 	}
 	address = hmmsvm_block_evicting(ctx, &victim);
 	empty_chunk(dm, victim.chunk, &victim.pages, &home, number);
-	hmmsvm_devmem_evicted(dm, victim.chunk);
+	hmmsvm_devmem_evicted(dm, &victim);
 	kfree(number);
 	hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
 	hmmsvm_event(ctx, HMMSVM_EVENT_EVICT, home.huge ? HMMSVM_EVENT_HUGE : 0, address,

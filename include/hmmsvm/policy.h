@@ -214,7 +214,8 @@ struct hmmsvm_placement {
  *	that found its page there, and by pages that were brought in
  * @touches: how many touches since it began to be used; the policy may lower it
  *	(aging)
- * @used: pages in use that may be evicted; 0: free, or another's who is spared: never a victim
+ * @used: pages in use that may be evicted; 0: free, held by somebody, or another's who is spared: never
+ *	a victim
  * @referenced: set with every touch; the policy may clear it
  * @preferred: advised to be in device memory: a victim only if there is no other
  */
