@@ -141,14 +141,21 @@ static const struct file_operations events_fops = {
 	.mmap = events_mmap,
 };
 
-/* HMMSVM_IOC_EVENTS */
-int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *events)
+/*
+ * HMMSVM_IOC_EVENTS. *@file is what the descriptor in @events is to be of, once the caller has been
+ * told which it is.
+ */
+int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *events,
+			 struct file **file)
 {
 	struct event_ring *ring;
-	struct file *file;
+	struct file *made;
 	bool room;
 	int fd;
 
+	/* Who has no room for the descriptor could not close it. */
+	if (events->size < offsetofend(struct hmmsvm_events, fd))
+		return -EINVAL;
 	if (events->reserved || events->entries < EVENTS_MIN || events->entries > EVENTS_MAX ||
 	    !is_power_of_2(events->entries))
 		return -EINVAL;
@@ -170,10 +177,10 @@ int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *event
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		goto fail;
-	file = anon_inode_getfile("[hmmsvm-events]", &events_fops, ring, O_RDONLY);
-	if (IS_ERR(file)) {
+	made = anon_inode_getfile("[hmmsvm-events]", &events_fops, ring, O_RDONLY);
+	if (IS_ERR(made)) {
 		put_unused_fd(fd);
-		fd = PTR_ERR(file);
+		fd = PTR_ERR(made);
 		goto fail;
 	}
 	/* From here on the file's release undoes it all. */
@@ -186,12 +193,12 @@ int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *event
 	spin_unlock(&ctx->events_lock);
 	if (!room) {
 		put_unused_fd(fd);
-		fput(file);
+		fput(made);
 		return -EBUSY;
 	}
 	events->fd = fd;
 	events->bytes = ring->bytes;
-	fd_install(fd, file);
+	*file = made;
 	return 0;
 fail:
 	vfree(ring->shared);

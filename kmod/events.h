@@ -9,6 +9,7 @@
 
 void hmmsvm_event(struct hmmsvm_context *ctx, enum hmmsvm_event_type type, unsigned int flags,
 		  unsigned long address, unsigned long pages, u64 begin_ns);
-int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *events);
+int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *events,
+			 struct file **file);
 
 #endif /* HMMSVM_EVENTS_H */

@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -243,7 +244,9 @@ static long main_own(struct hmmsvm_context *ctx)
 	return ctx->app_mm == current->mm ? 0 : -EPERM;
 }
 
-static long main_request(struct hmmsvm_context *ctx, unsigned int nr, union main_request *u)
+/* *@file becomes that of u->events.fd, when the caller knows of it. */
+static long main_request(struct hmmsvm_context *ctx, unsigned int nr, union main_request *u,
+			 struct file **file)
 {
 	long err;
 
@@ -267,7 +270,7 @@ static long main_request(struct hmmsvm_context *ctx, unsigned int nr, union main
 	case _IOC_NR(HMMSVM_IOC_RESIDENCY):
 		return hmmsvm_residency(ctx, &u->residency);
 	case _IOC_NR(HMMSVM_IOC_EVENTS):
-		return hmmsvm_events_create(ctx, &u->events);
+		return hmmsvm_events_create(ctx, &u->events, file);
 	case _IOC_NR(HMMSVM_IOC_LIMIT):
 		return main_limit(ctx, &u->limit);
 	case _IOC_NR(HMMSVM_IOC_MIGRATE):
@@ -287,6 +290,7 @@ static long main_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	const struct hmmsvm_target *target;
 	unsigned int nr = _IOC_NR(cmd);
 	union main_request u = {};
+	struct file *made = NULL;
 	size_t known;
 	__u32 size;
 	long err;
@@ -311,7 +315,7 @@ static long main_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		if (IS_ERR(ctx))
 			return PTR_ERR(ctx);
 	}
-	err = main_request(ctx, nr, &u);
+	err = main_request(ctx, nr, &u, &made);
 	if (target)
 		hmmsvm_context_put(ctx);
 	/* These say something all the same. */
@@ -319,7 +323,16 @@ static long main_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return err;
 
 	u.size = min_t(size_t, size, known);
-	return copy_to_user(user, &u, u.size) ? -EFAULT : err;
+	if (copy_to_user(user, &u, u.size))
+		err = -EFAULT;
+	/* A descriptor is open only once the caller knows of it. */
+	if (made && err) {
+		put_unused_fd(u.events.fd);
+		fput(made);
+	} else if (made) {
+		fd_install(u.events.fd, made);
+	}
+	return err;
 }
 
 static const struct file_operations main_fops = {

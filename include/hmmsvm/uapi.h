@@ -514,7 +514,8 @@ struct hmmsvm_event_ring {
  * At most four rings a context. A ring is written until its last descriptor and
  * mapping are gone, or the context ends. Its memory is charged to the caller.
  *
- * Errors: EINVAL; EMFILE; EBUSY four there are; ENOMEM; those of the target.
+ * Errors: EINVAL, also with a @size that has no room for @fd; EMFILE; EBUSY four there are; ENOMEM;
+ * those of the target. With an error, EFAULT included, there is no descriptor and no ring.
  */
 struct hmmsvm_events {
 	__u32 size;
