@@ -23,10 +23,12 @@
 #define EVENTS_MIN	128
 #define EVENTS_MAX	(1U << 20)
 #define EVENTS_RINGS	4
+#define EVENTS_OTHERS	3	/* of these, for other processes than application and engine */
 
 struct event_ring {
 	struct list_head node;		/* ctx->rings */
 	struct hmmsvm_context *ctx;
+	bool other;			/* made by none of the context's own processes */
 	u64 head;
 	u32 entries;
 	unsigned long bytes;
@@ -120,6 +122,29 @@ static int events_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* One ring more, if there may be; @other than the context's own processes cannot have all. */
+static bool events_take(struct hmmsvm_context *ctx, bool other)
+{
+	bool room;
+
+	spin_lock(&ctx->events_lock);
+	room = ctx->nr_rings < EVENTS_RINGS && (!other || ctx->nr_rings_others < EVENTS_OTHERS);
+	if (room) {
+		ctx->nr_rings++;
+		ctx->nr_rings_others += other;
+	}
+	spin_unlock(&ctx->events_lock);
+	return room;
+}
+
+static void events_give_back(struct hmmsvm_context *ctx, bool other)
+{
+	spin_lock(&ctx->events_lock);
+	ctx->nr_rings--;
+	ctx->nr_rings_others -= other;
+	spin_unlock(&ctx->events_lock);
+}
+
 static int events_release(struct inode *inode, struct file *file)
 {
 	struct event_ring *ring = file->private_data;
@@ -127,8 +152,8 @@ static int events_release(struct inode *inode, struct file *file)
 
 	spin_lock(&ctx->events_lock);
 	list_del(&ring->node);
-	ctx->nr_rings--;
 	spin_unlock(&ctx->events_lock);
+	events_give_back(ctx, ring->other);
 	vfree(ring->shared);
 	kfree(ring);
 	hmmsvm_context_put(ctx);
@@ -148,9 +173,9 @@ static const struct file_operations events_fops = {
 int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *events,
 			 struct file **file)
 {
+	bool other = !hmmsvm_context_is_party(ctx);
 	struct event_ring *ring;
 	struct file *made;
-	bool room;
 	int fd;
 
 	/* Who has no room for the descriptor could not close it. */
@@ -159,49 +184,47 @@ int hmmsvm_events_create(struct hmmsvm_context *ctx, struct hmmsvm_events *event
 	if (events->reserved || events->entries < EVENTS_MIN || events->entries > EVENTS_MAX ||
 	    !is_power_of_2(events->entries))
 		return -EINVAL;
+	if (!events_take(ctx, other))
+		return -EBUSY;
+	fd = -ENOMEM;
 	ring = kzalloc_obj(*ring, GFP_KERNEL_ACCOUNT);
 	if (!ring)
-		return -ENOMEM;
+		goto fail;
+	ring->other = other;
 	ring->entries = events->entries;
 	ring->bytes = PAGE_SIZE +
 		      PAGE_ALIGN((unsigned long)ring->entries * sizeof(struct hmmsvm_event));
 	ring->shared = __vmalloc(ring->bytes, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!ring->shared) {
-		kfree(ring);
-		return -ENOMEM;
-	}
+	if (!ring->shared)
+		goto fail_ring;
 	ring->shared->entries = ring->entries;
 	ring->shared->entry_size = sizeof(struct hmmsvm_event);
 	ring->shared->offset = PAGE_SIZE;
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
-		goto fail;
+		goto fail_shared;
 	made = anon_inode_getfile("[hmmsvm-events]", &events_fops, ring, O_RDONLY);
 	if (IS_ERR(made)) {
 		put_unused_fd(fd);
 		fd = PTR_ERR(made);
-		goto fail;
+		goto fail_shared;
 	}
 	/* From here on the file's release undoes it all. */
 	ring->ctx = ctx;
 	hmmsvm_context_get(ctx);
 	spin_lock(&ctx->events_lock);
-	room = ctx->nr_rings < EVENTS_RINGS;
-	ctx->nr_rings++;
 	list_add_tail(&ring->node, &ctx->rings);
 	spin_unlock(&ctx->events_lock);
-	if (!room) {
-		put_unused_fd(fd);
-		fput(made);
-		return -EBUSY;
-	}
 	events->fd = fd;
 	events->bytes = ring->bytes;
 	*file = made;
 	return 0;
-fail:
+fail_shared:
 	vfree(ring->shared);
+fail_ring:
 	kfree(ring);
+fail:
+	events_give_back(ctx, other);
 	return fd;
 }

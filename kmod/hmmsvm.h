@@ -194,9 +194,10 @@ struct hmmsvm_context {
 	unsigned int advice_changes;
 	bool advised;			/* there is or was some */
 
-	spinlock_t events_lock;		/* rings, nr_rings */
+	spinlock_t events_lock;		/* rings, nr_rings, nr_rings_others */
 	struct list_head rings;
 	unsigned int nr_rings;
+	unsigned int nr_rings_others;
 
 	struct hmmsvm_counters count;
 };
