@@ -3,7 +3,8 @@
  * Advice: what the application said about ranges of its addresses.
  *
  * A maple tree from page numbers to HMMSVM_ADVICE_* bits; what is not in it has
- * no advice.
+ * no advice. Its nodes are charged to nobody, as the tree asks for them without that
+ * first, whatever the store says; so ranges are limited in number.
  *
  * Locking: advice_mutex for changes, RCU for look-ups.
  */

@@ -654,7 +654,8 @@ static void block_tick(struct work_struct *work)
 
 void hmmsvm_blocks_init(struct hmmsvm_context *ctx)
 {
-	xa_init(&ctx->blocks);
+	/* Without it only nodes that were not to be had at once are charged, whatever the store says. */
+	xa_init_flags(&ctx->blocks, XA_FLAGS_ACCOUNT);
 	INIT_DELAYED_WORK(&ctx->tick, block_tick);
 	ctx->policy_env.device_fault_ns = BLOCK_FAULT_NS;
 	ctx->policy_env.cpu_fault_ns = BLOCK_FAULT_NS;

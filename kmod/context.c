@@ -100,7 +100,7 @@ struct hmmsvm_context *hmmsvm_context_new(struct file *file)
 	refcount_set(&ctx->refs, 1);
 	INIT_LIST_HEAD(&ctx->node);
 	hmmsvm_share_init(ctx);
-	xa_init(&ctx->ranges);
+	xa_init_flags(&ctx->ranges, XA_FLAGS_ACCOUNT);
 	mutex_init(&ctx->bind_mutex);
 	mutex_init(&ctx->range_mutex);
 	spin_lock_init(&ctx->pending_lock);

@@ -860,7 +860,8 @@ static vm_fault_t mirror_fault(struct vm_fault *vmf, bool write, pmd_t *pmd)
 	if (ret)
 		goto out;
 	ret = VM_FAULT_OOM;
-	f.pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*f.pfns), GFP_KERNEL);
+	/* It may wait long with the fault, or be left for the thread. */
+	f.pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*f.pfns), GFP_KERNEL_ACCOUNT);
 	if (!f.pfns)
 		goto out;
 	ret = mirror_insert(&f);

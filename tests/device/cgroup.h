@@ -92,6 +92,25 @@ static inline unsigned long cgroup_value(const char *file, const char *name)
     FAIL("no %s in %s", name, file);
 }
 
+/*
+ * What memory.stat says of @name, in bytes. Each CPU keeps up to a page to itself; the rest is told
+ * within two seconds.
+ */
+#define CGROUP_STAT_SLACK (2 * HARNESS_PAGE * (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
+
+static inline unsigned long cgroup_stat(const char *name)
+{
+    return cgroup_value("memory.stat", name);
+}
+
+/** cgroup_stat_reaches - waits until that is @wanted at least; a failure after ten seconds */
+static inline void cgroup_stat_reaches(const char *name, unsigned long wanted)
+{
+    for (unsigned i = 0; i < 100 && cgroup_stat(name) < wanted; i++)
+        usleep(100000);
+    CHECK_GE(cgroup_stat(name), wanted);
+}
+
 /** cgroup_event - how often @name of memory.events has happened */
 static inline unsigned long cgroup_event(const char *name)
 {
