@@ -11,19 +11,12 @@
 
 int main(void)
 {
-    unsigned chunks, index = devmem_coherent();
-    struct hmmsvm_memory memory;
+    unsigned index = devmem_coherent(), chunks = devmem_chunks(index, 3);
     struct hmmsvm_stats s;
     struct held held;
     uint64_t *p;
     int fd;
 
-    CHECK(devmem_memory(index, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 3)
-        SKIP("%u chunks of device memory are too few", chunks);
-    devmem_used_is(index, 0);
     fd = bare_open(index);
     bare_eviction(fd, "fifo");
     p = devmem_small(chunks + 2);

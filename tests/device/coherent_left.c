@@ -11,20 +11,13 @@
 
 int main(void)
 {
-    unsigned chunks, index = devmem_coherent();
-    struct hmmsvm_memory memory;
+    unsigned index = devmem_coherent(), chunks = devmem_chunks(index, 4);
     struct hmmsvm_limit l;
     struct hmmsvm_stats s;
     struct held held;
     uint64_t *p, *q;
     int fd;
 
-    CHECK(devmem_memory(index, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 4)
-        SKIP("%u chunks of device memory are too few to be shared", chunks);
-    devmem_used_is(index, 0);
     bare_parameter("user_limit_mb", 4);
 
     fd = bare_open(index);
@@ -52,7 +45,7 @@ int main(void)
     /* A share is a part of the rest. */
     bare_parameter("user_limit_mb", 0);
     l = bare_limit(fd, false, 0);
-    CHECK_EQ(l.share, memory.bytes - REGIONS * REGION * HARNESS_PAGE);
+    CHECK_EQ(l.share, chunks * DEVMEM_BLOCK - REGIONS * REGION * HARNESS_PAGE);
 
     /* Let go of and unmapped it is free. */
     held_end(&held);
@@ -60,7 +53,7 @@ int main(void)
     devmem_used_is(index, 2 * DEVMEM_BLOCK_PAGES + REGIONS);
     CHECK(!munmap(p, DEVMEM_BLOCK));
     devmem_used_is(index, 2 * DEVMEM_BLOCK_PAGES);
-    CHECK_EQ(bare_limit(fd, false, 0).share, memory.bytes);
+    CHECK_EQ(bare_limit(fd, false, 0).share, chunks * DEVMEM_BLOCK);
     CHECK_EQ(bare_move(fd, q, chunks * DEVMEM_BLOCK_PAGES), (chunks - 2) * DEVMEM_BLOCK_PAGES);
     CHECK_EQ(bare_stats(fd).device_pages, chunks * DEVMEM_BLOCK_PAGES);
     devmem_check(q, chunks * DEVMEM_BLOCK_PAGES, 4);

@@ -8,16 +8,11 @@
 
 int main(void)
 {
-    unsigned chunks, index = devmem_coherent();
-    struct hmmsvm_memory memory;
+    unsigned index = devmem_coherent(), chunks = devmem_chunks(index, 1);
     struct held held;
     uint64_t *p, *q;
     int fd;
 
-    CHECK(devmem_memory(index, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    devmem_used_is(index, 0);
     fd = bare_open(index);
     p = devmem_small(1);
     devmem_fill(p, DEVMEM_BLOCK_PAGES, 3);

@@ -7,15 +7,8 @@
 
 int main(void)
 {
-    unsigned chunks, index = devmem_coherent();
-    struct hmmsvm_memory memory;
+    unsigned index = devmem_coherent(), chunks = devmem_chunks(index, 6);
 
-    CHECK(devmem_memory(index, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 6)
-        SKIP("%u chunks of device memory are too few to be shared", chunks);
-    devmem_used_is(index, 0);
     bare_in_turns(index, (unsigned[]){chunks, chunks}, (unsigned[]){(chunks + 1) / 2, chunks / 2}, 2,
                   "two");
     devmem_used_is(index, 0);

@@ -9,18 +9,11 @@
 
 int main(void)
 {
-    unsigned chunks, index = devmem_coherent();
-    struct hmmsvm_memory memory;
+    unsigned index = devmem_coherent(), chunks = devmem_chunks(index, 2 * OTHER);
     struct hmmsvm_stats s;
     int fd, other;
     uint64_t *p, *q;
 
-    CHECK(devmem_memory(index, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 2 * OTHER)
-        SKIP("%u chunks of device memory are too few to be shared", chunks);
-    devmem_used_is(index, 0);
     other = bare_open(index);
     q = devmem_small(OTHER);
     devmem_fill(q, OTHER * DEVMEM_BLOCK_PAGES, 7);

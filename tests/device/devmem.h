@@ -168,6 +168,21 @@ static inline void devmem_used_is(unsigned index, uint64_t wanted)
     CHECK_EQ(memory.used_bytes / HARNESS_PAGE, wanted);
 }
 
+/** devmem_chunks - how many memory @index has, for a test that fills all; fewer than @least are a skip */
+static inline unsigned devmem_chunks(unsigned index, unsigned least)
+{
+    struct hmmsvm_memory memory;
+    unsigned chunks;
+
+    CHECK(devmem_memory(index, &memory));
+    devmem_at_most(&memory, 64);
+    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
+    if (chunks < least)
+        SKIP("%u chunks of device memory are too few for this test", chunks);
+    devmem_used_is(index, 0);
+    return chunks;
+}
+
 /** devmem_child_ok - waits for a child that has to end with 0 */
 static inline void devmem_child_ok(pid_t pid)
 {

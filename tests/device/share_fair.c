@@ -130,17 +130,11 @@ static void hot_and_thrashing(struct hot *hot, uint64_t chunks, bool first, bool
 
 int main(void)
 {
-    struct hmmsvm_memory memory;
     unsigned chunks;
     struct hot *hot;
 
     devmem_needed();
-    CHECK(devmem_memory(0, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 6)
-        SKIP("%u chunks of device memory are too few to be shared", chunks);
-    devmem_used_is(0, 0);
+    chunks = devmem_chunks(0, 6);
     hot = mmap(NULL, HARNESS_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(hot != MAP_FAILED);
     /* Where both take long, the one in which something has to be given up. */

@@ -81,16 +81,10 @@ static void many(unsigned chunks)
 
 int main(void)
 {
-    struct hmmsvm_memory memory;
     unsigned chunks;
 
     devmem_needed();
-    CHECK(devmem_memory(0, &memory));
-    devmem_at_most(&memory, 64);
-    chunks = (unsigned)(memory.bytes / DEVMEM_BLOCK);
-    if (chunks < 6)
-        SKIP("%u chunks of device memory are too few to be shared", chunks);
-    devmem_used_is(0, 0);
+    chunks = devmem_chunks(0, 6);
     pieces(chunks);
     devmem_used_is(0, 0);
     many(chunks);
