@@ -511,12 +511,12 @@ struct hmmsvm_event_ring {
  * @reserved:	in: must be 0
  * @bytes:	out: length of that mapping
  *
- * At most four rings a context, three of them made by others than its application and its engine. A
- * ring is written until its last descriptor and mapping are gone, or the context ends. Its memory is
- * charged to the caller.
+ * At most four rings a context, of which others than its application and its engine have three at
+ * most. A ring is written until its last descriptor and mapping are gone, or the context ends. Its
+ * memory is charged to the caller.
  *
- * Errors: EINVAL, also with a @size that has no room for @fd; EMFILE; EBUSY there are as many as may be; ENOMEM;
- * those of the target. With an error, EFAULT included, there is no descriptor and no ring.
+ * Errors: EINVAL, also with a @size that has no room for @fd; EMFILE; EBUSY there are as many as may
+ * be; ENOMEM; those of the target. With an error, EFAULT included, there is no descriptor and no ring.
  */
 struct hmmsvm_events {
 	__u32 size;
