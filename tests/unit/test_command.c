@@ -389,11 +389,17 @@ static void policy_is_changed(void **state)
     assert_string_equal(said, "");
     run(cli_policy, with_pid("%d --set density=700"));
     assert_string_equal(said, "density=700 is out of its limits, 1 to 100: 100 is taken");
+    run(cli_policy, with_pid("%d --set tree.density=9"));
+    assert_int_equal(module.tunable.value, 9);
+    assert_string_equal(module.tunable.name, "density");
 }
 
 static void policy_is_wrong(void **state)
 {
+    static const char *const none[] = {"density", "density=", "density=1x", "=1", "tree.=1",
+                                       ".density=1", "density=9999999999999999999"};
     char expected[256];
+    size_t i;
 
     (void)state;
     assert_dies(cli_policy, with_pid("%d tee"),
@@ -404,12 +410,17 @@ static void policy_is_wrong(void **state)
     snprintf(expected, sizeof(expected), "the process's placement policy has no tunable \"x\": "
              "`hmmsvm policy %d` shows those it has", (int)getpid());
     assert_dies(cli_policy, with_pid("%d --set x=1"), expected);
-    assert_dies(cli_policy, with_pid("%d --set density"),
-                "--set takes NAME=VALUE with a whole number, not \"density\"");
-    assert_dies(cli_policy, with_pid("%d --set density=1x"),
-                "--set takes NAME=VALUE with a whole number, not \"density=1x\"");
-    assert_dies(cli_policy, with_pid("%d --set =1"),
-                "--set takes NAME=VALUE with a whole number, not \"=1\"");
+    assert_dies(cli_policy, with_pid("%d --set remote.density=1"),
+                "--set remote.density=1: the process's placement policy is tree");
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        char args[64];
+
+        snprintf(args, sizeof(args), "%d --set %s", (int)getpid(), none[i]);
+        snprintf(expected, sizeof(expected), "--set takes [POLICY.]NAME=VALUE with a whole number, "
+                 "not \"%s\"", none[i]);
+        assert_dies(cli_policy, args, expected);
+    }
+    assert_int_equal(module.tunable.value, 0);
 }
 
 /* ---- limits ---- */

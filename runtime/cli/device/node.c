@@ -18,6 +18,7 @@
 
 #include "cli.h"
 #include "node.h"
+#include "settings.h"
 
 #define BLOCKS_STEP 4096 /* the most that one call fills in */
 
@@ -174,6 +175,32 @@ int node_policy_set(int fd, const struct hmmsvm_target *target, const char *plac
         snprintf(choice.eviction, sizeof(choice.eviction), "%s", eviction);
     }
     return choice.flags ? node_ask(fd, HMMSVM_IOC_POLICY, &choice) : 0;
+}
+
+int node_tunable_at(int fd, const struct hmmsvm_target *target, unsigned index,
+                    struct hmmsvm_tunable_value *tunable)
+{
+    *tunable = (struct hmmsvm_tunable_value){ .size = sizeof(*tunable), .target = *target,
+                                              .index = index };
+    return node_ask(fd, HMMSVM_IOC_TUNABLE, tunable);
+}
+
+int node_tunable_set(int fd, const struct hmmsvm_target *target, const struct cli_setting *setting,
+                     struct hmmsvm_tunable_value *tunable)
+{
+    int err;
+
+    *tunable = (struct hmmsvm_tunable_value){ .size = sizeof(*tunable), .target = *target,
+                                              .flags = HMMSVM_TUNABLE_SET,
+                                              .value = setting->value };
+    if (strlen(setting->name) >= sizeof(tunable->name))
+        return -ENOENT;
+    strcpy(tunable->name, setting->name);
+    err = node_ask(fd, HMMSVM_IOC_TUNABLE, tunable);
+    if (!err && tunable->clamped)
+        cli_say("%s is out of its limits, %lld to %lld: %lld is taken", setting->text,
+                (long long)tunable->min, (long long)tunable->max, (long long)tunable->value);
+    return err;
 }
 
 double node_memory_mib(int fd)

@@ -54,6 +54,19 @@ void node_policy_check(int fd, unsigned kind, const char *name);
 int node_policy_set(int fd, const struct hmmsvm_target *target, const char *placement,
                     const char *eviction);
 
+/* A tunable of a context's placement policy, by number. 0 or a negative errno value. */
+int node_tunable_at(int fd, const struct hmmsvm_target *target, unsigned index,
+                    struct hmmsvm_tunable_value *tunable);
+
+/*
+ * Sets the tunable of that name of a context's placement policy, whichever that is, and fills in
+ * what it is now; says so if that is another value. 0 or a negative errno value, -ENOENT also if
+ * there is no such tunable.
+ */
+struct cli_setting;
+int node_tunable_set(int fd, const struct hmmsvm_target *target, const struct cli_setting *setting,
+                     struct hmmsvm_tunable_value *tunable);
+
 /* The size of all device memories together; 0 if there is none. */
 double node_memory_mib(int fd);
 

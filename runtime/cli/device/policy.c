@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "monitor.h"
 #include "node.h"
+#include "settings.h"
 
 enum {
     OPT_EVICTION = 'e',
@@ -24,7 +25,7 @@ enum {
 
 static const struct argp_option options[] = {
     { "eviction", OPT_EVICTION, "NAME", 0, "Choose what to evict when there is no room", 0 },
-    { "set", OPT_SET, "NAME=VALUE", 0, "Set a tunable; may be given several times", 0 },
+    { "set", OPT_SET, "[POLICY.]NAME=VALUE", 0, "Set a tunable; may be given several times", 0 },
     { "json", OPT_JSON, NULL, 0, "Print JSON", 0 },
     { "context", OPT_CONTEXT, "N", 0, "Which of the process's contexts (default 0, the oldest)",
       0 },
@@ -42,19 +43,12 @@ static const char *const kinds[] = { "placement", "eviction" };
 
 /* ---- tunables ---- */
 
-static int tunable_at(int fd, const struct hmmsvm_target *target, unsigned index,
-                      struct hmmsvm_tunable_value *t)
-{
-    *t = (struct hmmsvm_tunable_value){ .size = sizeof(*t), .target = *target, .index = index };
-    return node_ask(fd, HMMSVM_IOC_TUNABLE, t);
-}
-
 static void tunables_text(int fd, const struct hmmsvm_target *target, bool values)
 {
     struct hmmsvm_tunable_value t;
     unsigned i;
 
-    for (i = 0; !tunable_at(fd, target, i, &t); i++) {
+    for (i = 0; !node_tunable_at(fd, target, i, &t); i++) {
         printf("      %-16s ", t.name);
         if (values)
             printf("%lld (default %lld, ", (long long)t.value, (long long)t.preset);
@@ -70,7 +64,7 @@ static void tunables_json(int fd, const struct hmmsvm_target *target, bool value
     unsigned i;
 
     printf("\"tunables\":[");
-    for (i = 0; !tunable_at(fd, target, i, &t); i++) {
+    for (i = 0; !node_tunable_at(fd, target, i, &t); i++) {
         printf("%s{", i ? "," : "");
         monitor_json_string(stdout, "name", t.name);
         if (values)
@@ -162,32 +156,21 @@ static void policy_change(int fd, const struct policy_options *o)
         node_target_failed(err, &o->target);
 }
 
-static void tunable_change(int fd, const struct policy_options *o, const char *text)
+static void tunable_change(int fd, const struct policy_options *o, const struct cli_setting *s)
 {
-    struct hmmsvm_tunable_value t = { .size = sizeof(t), .flags = HMMSVM_TUNABLE_SET,
-                                      .target = o->target };
-    size_t n = strcspn(text, "=");
-    char *end = NULL;
-    int err;
+    struct hmmsvm_policy_choice choice = { .size = sizeof(choice), .target = o->target };
+    struct hmmsvm_tunable_value t;
+    int err = node_ask(fd, HMMSVM_IOC_POLICY, &choice);
 
-    errno = 0;
-    if (text[n])
-        t.value = strtoll(text + n + 1, &end, 10);
-    if (!end || end == text + n + 1 || *end || errno || !n)
-        cli_die("--set takes NAME=VALUE with a whole number, not \"%s\"", text);
-    err = -ENOENT;
-    if (n < sizeof(t.name)) {
-        memcpy(t.name, text, n);
-        err = node_ask(fd, HMMSVM_IOC_TUNABLE, &t);
-    }
+    if (!err && s->policy && strcmp(s->policy, choice.placement))
+        cli_die("--set %s: the process's placement policy is %s", s->text, choice.placement);
+    if (!err)
+        err = node_tunable_set(fd, &o->target, s, &t);
     if (err == -ENOENT)
-        cli_die("the process's placement policy has no tunable \"%.*s\": `hmmsvm policy %u` shows "
-                "those it has", (int)n, text, o->target.pid);
+        cli_die("the process's placement policy has no tunable \"%s\": `hmmsvm policy %u` shows "
+                "those it has", s->name, o->target.pid);
     if (err)
         node_target_failed(err, &o->target);
-    if (t.clamped)
-        cli_say("%s is out of its limits, %lld to %lld: %lld is taken", text, (long long)t.min,
-                (long long)t.max, (long long)t.value);
 }
 
 static void policy_show(int fd, const struct policy_options *o)
@@ -249,19 +232,22 @@ int cli_policy(int argc, char **argv)
                "HMMSVM_EVICTION and HMMSVM_TUNABLES. Exit status: 0, or 125 if hmmsvm failed.",
     };
     struct policy_options o = { 0 };
+    struct cli_settings set = { 0 };
     struct hmmsvm_version version;
     size_t i;
     int fd;
 
     argp_err_exit_status = CLI_FAILED;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    for (i = 0; i < o.set.count; i++)
+        cli_settings_add(&set, o.set.items[i]);
     fd = node_open(&version);
     if (!o.target.pid) {
         policies_list(fd, o.json);
     } else {
         policy_change(fd, &o);
-        for (i = 0; i < o.set.count; i++)
-            tunable_change(fd, &o, o.set.items[i]);
+        for (i = 0; i < set.count; i++)
+            tunable_change(fd, &o, &set.items[i]);
         policy_show(fd, &o);
     }
     close(fd);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "settings.h"
 #include "sim-report.h"
 #include "tune.h"
 
@@ -71,7 +72,8 @@ static const struct argp_option options[] = {
 
 struct sim_options {
     char *policies, *evictions, *ratios, *machines;
-    struct cli_strings set, traces, with;
+    struct cli_strings traces, with;
+    struct cli_settings set;
     const char *jobs_file;
     unsigned devmem_mb, jobs, limit_s, fault_around;
     bool tune, no_oracle, no_header, small;
@@ -243,28 +245,17 @@ static void plan_make(struct sim_plan *plan, const struct sim_options *o)
 /* ---- tunables ------------------------------------------------------------------------------ */
 
 /* What --set says about the policy; counts in used which of them did. */
-static void apply_set(struct sim_setup *setup, const struct cli_strings *set, unsigned *used)
+static void apply_set(struct sim_setup *setup, const struct cli_settings *set, unsigned *used)
 {
     const struct hmmsvm_placement *p = setup->placement;
-    size_t i, n = strlen(p->name);
+    size_t i;
     uint32_t t;
 
     for (i = 0; i < set->count; i++) {
-        const char *name = set->items[i], *equals = strchr(name, '=');
-        const char *dot = memchr(name, '.', (size_t)(equals - name));
-        char *end;
-        long long value;
+        long long value = set->items[i].value;
 
-        errno = 0;
-        value = strtoll(equals + 1, &end, 10);
-        if (errno || end == equals + 1 || *end)
-            cli_die("--set %s: the value is not a whole number", name);
-        if (dot && ((size_t)(dot - name) != n || strncmp(name, p->name, n)))
-            continue;
-        name = dot ? dot + 1 : name;
         for (t = 0; t < p->nr_tunables; t++) {
-            if (strncmp(p->tunables[t].name, name, (size_t)(equals - name)) ||
-                p->tunables[t].name[equals - name])
+            if (!cli_setting_fits(&set->items[i], p->name, p->tunables[t].name))
                 continue;
             setup->tunables[t] = hmmsvm_tunable_clamp(&p->tunables[t], value);
             if (setup->tunables[t] != value && !used[i])
@@ -319,7 +310,7 @@ static int jobs_file(const struct sim_options *o, const struct sim_plan *plan)
                 for (k = 0; k < o->with.count; k++)
                     put_option(out, "--with", o->with.items[k]);
                 for (k = 0; k < o->set.count; k++)
-                    put_option(out, "--set", o->set.items[k]);
+                    put_option(out, "--set", o->set.items[k].text);
                 fprintf(out, "%s%s%s", o->tune ? " --tune" : "",
                         o->no_oracle ? " --no-oracle" : "", o->small ? " --small-pages" : "");
                 put_quoted(out, o->traces.items[i]);
@@ -413,7 +404,7 @@ static size_t cells_make(const struct sim_options *o, const struct sim_plan *pla
     }
     for (t = 0; t < o->set.count; t++)
         if (!used[t])
-            cli_die("--set %s: none of the policies has such a tunable", o->set.items[t]);
+            cli_die("--set %s: none of the policies has such a tunable", o->set.items[t].text);
     free(used);
     return n;
 }
@@ -485,11 +476,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (o->devmem_mb % 2)
             argp_error(state, "--devmem takes a multiple of 2");
         break;
-    case OPT_SET:
-        if (!strchr(arg, '='))
-            argp_error(state, "--set takes NAME=VALUE, not \"%s\"", arg);
-        cli_strings_add(&o->set, arg);
-        break;
+    case OPT_SET: cli_settings_add(&o->set, arg); break;
     case OPT_WITH:
         cli_strings_add(&o->with, arg);
         with_file(arg);
