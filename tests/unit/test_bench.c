@@ -15,7 +15,9 @@
 
 /* ---- files ---- */
 
-#define HEAD "{\"hmmsvm_bench\":1,\"kernel\":\"7.3.4\",\"devmem_mib\":16.0}\n"
+#define HEAD                                                                          \
+    "{\"hmmsvm_bench\":1,\"kernel\":\"7.3.4\",\"devmem_mib\":16.0,\"app\":[],"            \
+    "\"set\":[\"a=1\",\"b.c=2\"]}\n"
 
 static char path[] = "/tmp/hmmsvm-unit-bench-XXXXXX";
 
@@ -99,6 +101,9 @@ static void cut_off(void **state)
     assert_int_equal(results.whole, strlen(HEAD RUN("triad", "xe", "lru", "75", "0", "1.5", "3")));
     assert_string_equal(bench_head_text(&results, "kernel"), "7.3.4");
     assert_true(bench_head_number(&results, "devmem_mib") == 16);
+    assert_string_equal(bench_head_list(&results, "set"), "a=1 b.c=2");
+    assert_string_equal(bench_head_list(&results, "app"), "");
+    assert_string_equal(bench_head_list(&results, "nothing"), "");
     bench_results_free(&results);
 }
 

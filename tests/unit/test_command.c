@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `hmmsvm policy`, `hmmsvm limit` and `hmmsvm stat` on a module that is made up: what they
- * ask, what they print, and the words of every error, to the letter.
+ * `hmmsvm policy`, `hmmsvm limit`, `hmmsvm stat` and --set of `hmmsvm bench` on a module that is
+ * made up: what they ask, what they print, and the words of every error, to the letter.
  */
 #include <fcntl.h>
 #include <sys/types.h>
@@ -9,6 +9,7 @@
 
 #include "command.h"
 
+#include "bench/bench-settings.h"
 #include "device/node.h"
 
 /* ---- what main.c gives the commands ---- */
@@ -423,6 +424,49 @@ static void policy_is_wrong(void **state)
     assert_int_equal(module.tunable.value, 0);
 }
 
+/* ---- tunables for `hmmsvm bench` ---- */
+
+/* What remote and tree get of settings, separated by spaces. */
+static const char *settings_for_tree(const char *texts)
+{
+    static char words[128];
+    struct cli_strings policies = { 0 };
+    struct cli_settings set = { 0 }, *all;
+    char *rest = words, *word;
+
+    cli_strings_add(&policies, (char *)"remote");
+    cli_strings_add(&policies, (char *)"tree");
+    strcpy(words, texts);
+    if (setjmp(died))
+        return "died";
+    while ((word = strsep(&rest, " ")))
+        if (*word)
+            cli_settings_add(&set, word);
+    all = bench_settings_make(&set, &policies);
+    assert_int_equal(all[0].count, 0);
+    return bench_settings_text(&all[1]);
+}
+
+static void tunables_for_bench(void **state)
+{
+    (void)state;
+    assert_string_equal(settings_for_tree(""), "");
+    assert_int_equal(module.creates, 0);
+    assert_string_equal(settings_for_tree("density=7"), "density=7");
+    assert_int_equal(module.creates, 1);
+    assert_int_equal(module.tunable.target.pid, 0);
+    assert_string_equal(said, "");
+    assert_string_equal(settings_for_tree("tree.density=7 density=8"), "density=7,density=8");
+    /* The runs get what the module takes, and nobody is told again. */
+    assert_string_equal(settings_for_tree("tree.density=700"), "density=100");
+    assert_string_equal(said, "tree.density=700 is out of its limits, 1 to 100: 100 is taken");
+    assert_string_equal(settings_for_tree("tree.density=7 tree.hot=1"), "died");
+    assert_string_equal(said, "--set tree.hot=1: none of the policies that are to run has such a "
+                              "tunable; they have tree.density");
+    assert_string_equal(settings_for_tree("remote.density=7"), "died");
+    assert_string_equal(settings_for_tree("density"), "died");
+}
+
 /* ---- limits ---- */
 
 static void limits(void **state)
@@ -529,6 +573,7 @@ int main(void)
         cmocka_unit_test_setup(policy_of_a_process, setup),
         cmocka_unit_test_setup(policy_is_changed, setup),
         cmocka_unit_test_setup(policy_is_wrong, setup),
+        cmocka_unit_test_setup(tunables_for_bench, setup),
         cmocka_unit_test_setup(limits, setup),
         cmocka_unit_test_setup(processes, setup),
         cmocka_unit_test_setup(watches, setup),

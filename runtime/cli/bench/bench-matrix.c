@@ -22,6 +22,7 @@
 #include "bench-records.h"
 #include "bench-report.h"
 #include "bench-run.h"
+#include "bench-settings.h"
 #include "cli.h"
 #include "device/node.h"
 
@@ -41,6 +42,7 @@ enum {
     OPT_POLICY = 'p',
     OPT_EVICTION = 'e',
     OPT_RATIO = 'r',
+    OPT_SET = 's',
     OPT_REPEAT = 'n',
     OPT_OUTPUT = 'o',
     OPT_GUEST = 'g',
@@ -65,6 +67,8 @@ static const struct argp_option options[] = {
     { "eviction", OPT_EVICTION, "LIST", 0, "Eviction policies, or all (default: lru)", 1 },
     { "ratio", OPT_RATIO, "LIST", 0,
       "Percent that a workload's memory is of device memory (default: 75,110,125,150)", 1 },
+    { "set", OPT_SET, "[POLICY.]NAME=VALUE", 0, "Set a tunable of one placement policy or of all "
+      "that have it; may be given several times", 1 },
     { "graph", OPT_GRAPH, "FILE", 0,
       "For bfs and spmv: Matrix Market, an edge list or a Packages file", 1 },
     { NULL, 0, NULL, 0, "How:", 2 },
@@ -98,8 +102,10 @@ struct matrix {
     long repeat, warmup, passes, seed, limit_s;
     const char *output, *peer, *graph, *kernel, *module, *devmem;
     bool guest, png, no_report;
+    struct cli_settings set;
     char **app;
     /* while running */
+    struct cli_settings *settings; /* of each policy */
     int node, file;
     char *folder;
     double devmem_mib;
@@ -204,7 +210,7 @@ static void line_append(const struct matrix *m, struct json_object *o)
 
 static struct json_object *head_new(const struct matrix *m)
 {
-    struct json_object *head = json_object_new_object(), *app;
+    struct json_object *head = json_object_new_object(), *set, *app;
     struct place p;
     size_t i;
 
@@ -220,6 +226,10 @@ static struct json_object *head_new(const struct matrix *m)
     json_object_object_add(head, "seed", json_object_new_int64(m->seed));
     json_object_object_add(head, "passes", json_object_new_int64(m->passes));
     json_object_object_add(head, "graph", json_object_new_string(m->graph ? m->graph : ""));
+    set = json_object_new_array();
+    for (i = 0; i < m->set.count; i++)
+        json_object_array_add(set, json_object_new_string(m->set.items[i].text));
+    json_object_object_add(head, "set", set);
     app = json_object_new_array();
     for (i = 0; m->app && m->app[i]; i++)
         json_object_array_add(app, json_object_new_string(m->app[i]));
@@ -234,6 +244,9 @@ static void results_open(struct matrix *m)
     struct json_object *head = head_new(m);
 
     bench_results_read(&m->results, path);
+    /* Results from before there was --set. */
+    if (m->results.head && !json_object_object_get_ex(m->results.head, "set", NULL))
+        json_object_object_add(m->results.head, "set", json_object_new_array());
     m->file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (m->file < 0 || ftruncate(m->file, m->results.whole))
         cli_die("cannot write %s: %s", path, strerror(errno));
@@ -314,14 +327,15 @@ static void progress(const struct matrix *m, const struct bench_key *key,
 }
 
 /* One run, unless there is a good record of it; false if the command is to end. */
-static bool run_one(struct matrix *m, const struct bench_key *key)
+static bool run_one(struct matrix *m, const struct bench_key *key,
+                    const struct cli_settings *settings)
 {
     const struct bench_record *before = bench_results_find(&m->results, key);
     double mib = key->ratio ? m->devmem_mib * key->ratio / 100 : 0;
     char *log, *watch = NULL;
     struct json_object *record, *error = NULL;
-    struct bench_job job = { .key = *key, .steps = !m->app, .mib = mib, .limit_s = m->limit_s,
-                             .node = m->node };
+    struct bench_job job = { .key = *key, .settings = settings, .steps = !m->app, .mib = mib,
+                             .limit_s = m->limit_s, .node = m->node };
 
     if (before && !before->error)
         return true;
@@ -378,7 +392,7 @@ static bool runs_walk(struct matrix *m, bool count)
         const struct bench_record *before = bench_results_find(&m->results, &key);
 
         if (!count) {
-            if (!run_one(m, &key))
+            if (!run_one(m, &key, &m->settings[pair / m->evictions.count]))
                 return false;
             continue;
         }
@@ -403,6 +417,7 @@ static double devmem_find(int node)
 
 static int matrix_here(struct matrix *m)
 {
+    const char *tunables = getenv("HMMSVM_TUNABLES");
     struct hmmsvm_version version;
     bool ended;
 
@@ -411,6 +426,9 @@ static int matrix_here(struct matrix *m)
     m->devmem_mib = devmem_find(m->node);
     policies_choose(m->node, HMMSVM_POLICY_PLACEMENT, "--policy", m->policy_list, &m->policies);
     policies_choose(m->node, HMMSVM_POLICY_EVICTION, "--eviction", m->eviction_list, &m->evictions);
+    m->settings = bench_settings_make(&m->set, &m->policies);
+    if (tunables && *tunables)
+        cli_say("HMMSVM_TUNABLES is left out: --set is for that, and results tell of it");
     results_open(m);
     runs_walk(m, true);
     cli_say("%zu runs, of which %zu are done; device memory of %g MiB; results in %s", m->total,
@@ -478,6 +496,8 @@ static int matrix_in_guest(const struct matrix *m)
     cli_strings_add(&args, cli_format("--passes=%ld", m->passes));
     cli_strings_add(&args, cli_format("--seed=%ld", m->seed));
     cli_strings_add(&args, cli_format("--limit=%ld", m->limit_s));
+    for (i = 0; i < m->set.count; i++)
+        cli_strings_add(&args, cli_format("--set=%s", m->set.items[i].text));
     if (graph)
         cli_strings_add(&args, cli_format("--graph=%s", graph));
     if (m->app)
@@ -503,6 +523,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_PASSES: m->passes = cli_number("--passes", arg, 1, 1000000); break;
     case OPT_SEED: m->seed = cli_number("--seed", arg, 0, 1l << 62); break;
     case OPT_LIMIT: m->limit_s = cli_number("--limit", arg, 1, 1000000); break;
+    case OPT_SET: cli_settings_add(&m->set, arg); break;
     case OPT_GRAPH: m->graph = arg; break;
     case OPT_OUTPUT: m->output = arg; break;
     case OPT_PEER: m->peer = arg; break;

@@ -166,6 +166,22 @@ double bench_head_number(const struct bench_results *results, const char *name)
     return results->head ? number_of(results->head, name) : 0;
 }
 
+char *bench_head_list(const struct bench_results *results, const char *name)
+{
+    char *text = cli_format("%s", ""), *longer;
+    struct json_object *list = NULL;
+    size_t i;
+
+    if (results->head && json_object_object_get_ex(results->head, name, &list))
+        for (i = 0; i < json_object_array_length(list); i++) {
+            longer = cli_format("%s%s%s", text, i ? " " : "",
+                                json_object_get_string(json_object_array_get_idx(list, i)));
+            free(text);
+            text = longer;
+        }
+    return text;
+}
+
 /* ---- statistics ---- */
 
 static int compare_doubles(const void *a, const void *b)

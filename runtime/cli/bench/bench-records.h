@@ -72,6 +72,9 @@ char *bench_watch_path(const char *folder, const struct bench_key *key);
 const char *bench_head_text(const struct bench_results *results, const char *name);
 double bench_head_number(const struct bench_results *results, const char *name);
 
+/* The texts of a list of the head with spaces between them, "" if it has none; malloc'ed. */
+char *bench_head_list(const struct bench_results *results, const char *name);
+
 /* ---- what they come to ---- */
 
 /* The median of n values and its 95 % confidence interval (bootstrap; NAN below two values). */

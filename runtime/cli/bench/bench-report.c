@@ -217,8 +217,7 @@ static void winners_table(FILE *out, const struct bench_summary *s)
 static void head(FILE *out, const struct bench_results *r, const struct bench_summary *s)
 {
     bool emulated = !strcmp(bench_head_text(r, "machine"), "emulated");
-    struct json_object *app = NULL;
-    size_t i;
+    char *app = bench_head_list(r, "app"), *set = bench_head_list(r, "set");
 
     fputs(
         "<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><title>hmmsvm bench</title>\n<style>"
@@ -238,19 +237,19 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
     text(out, bench_head_text(r, "cpu"));
     fprintf(out, "), %.0f CPUs, %g MiB of device memory; seed %.0f", bench_head_number(r, "cpus"),
             bench_head_number(r, "devmem_mib"), bench_head_number(r, "seed"));
-    if (r->head && json_object_object_get_ex(r->head, "app", &app) &&
-        json_object_array_length(app)) {
-        fputs("; program:", out);
-        for (i = 0; i < json_object_array_length(app); i++) {
-            fputc(' ', out);
-            text(out, json_object_get_string(json_object_array_get_idx(app, i)));
-        }
+    if (*app) {
+        fputs("; program: ", out);
+        text(out, app);
     } else {
         fprintf(out, ", %.0f passes", bench_head_number(r, "passes"));
     }
     if (*bench_head_text(r, "graph")) {
         fputs("; graph: ", out);
         text(out, bench_head_text(r, "graph"));
+    }
+    if (*set) {
+        fputs("; set: ", out);
+        text(out, set);
     }
     fputs(".</p>\n", out);
     if (emulated)
@@ -278,6 +277,8 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
         "of the measured part; a refault is a page that is brought over again after it was "
         "evicted.</p>\n",
         s->peer);
+    free(app);
+    free(set);
 }
 
 static void group(FILE *out, const char *folder, const struct bench_summary *s, size_t first,

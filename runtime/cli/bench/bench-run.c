@@ -2,9 +2,10 @@
 /*
  * bench-run.c - one run of `hmmsvm bench`; see bench-run.h. One thread; no locking.
  *
- * A workload stops before and after its measured part. While it waits it gets its policies, and the
- * counters are read, so that a record has what the measured part alone did. A program of the user's
- * does not stop: it gets its policies at its start, and its record has all that it did.
+ * A workload stops before and after its measured part. While it waits it gets its policies with
+ * their tunables, and the counters are read, so that a record has what the measured part alone did.
+ * A program of the user's does not stop: it gets them at its start, and its record has all that it
+ * did.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "bench-run.h"
+#include "bench-settings.h"
 #include "cli.h"
 #include "counters.h"
 #include "device/monitor.h"
@@ -92,13 +94,15 @@ static void child(const struct bench_job *job, int in, int out)
     dup2(out >= 0 ? out : log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     setenv("HMMSVM_MODE", "kernel", 1);
+    unsetenv("HMMSVM_TUNABLES");
     if (job->steps) {
         /* Nothing moves before the measured part. */
         setenv("HMMSVM_POLICY", "remote", 1);
         unsetenv("HMMSVM_EVICTION");
-        unsetenv("HMMSVM_TUNABLES");
         unsetenv("HMMSVM_STATS");
     } else {
+        if (job->settings->count)
+            setenv("HMMSVM_TUNABLES", bench_settings_text(job->settings), 1);
         setenv("HMMSVM_POLICY", job->key.policy, 1);
         setenv("HMMSVM_EVICTION", job->key.eviction, 1);
         setenv("HMMSVM_STATS", "json", 1);
@@ -294,6 +298,34 @@ static void counters_add(struct json_object *record, const struct hmmsvm_stats *
     json_object_object_add(record, "counters", counters);
 }
 
+/* A tunable as the run had it. */
+static void tunable_add(struct json_object *record, const char *name, long long value)
+{
+    struct json_object *tunables;
+
+    if (!json_object_object_get_ex(record, "tunables", &tunables)) {
+        tunables = json_object_new_object();
+        json_object_object_add(record, "tunables", tunables);
+    }
+    json_object_object_add(tunables, name, json_object_new_int64(value));
+}
+
+/* Gives the process its policies; 0 or a negative errno value. */
+static int policies_give(struct process *p, struct json_object *record)
+{
+    const struct bench_job *job = p->job;
+    struct hmmsvm_tunable_value t;
+    int err = node_policy_set(job->node, &p->target, job->key.policy, job->key.eviction);
+    size_t i;
+
+    for (i = 0; !err && i < job->settings->count; i++) {
+        err = node_tunable_set(job->node, &p->target, &job->settings->items[i], &t);
+        if (!err)
+            tunable_add(record, t.name, t.value);
+    }
+    return err;
+}
+
 /* The measured part of a program that stops around it. */
 static void run_steps(struct process *p, struct json_object *record)
 {
@@ -304,7 +336,7 @@ static void run_steps(struct process *p, struct json_object *record)
 
     if (!step_wait(p, "ready"))
         return;
-    err = node_policy_set(p->job->node, &p->target, p->job->key.policy, p->job->key.eviction);
+    err = policies_give(p, record);
     if (!err)
         err = node_stats(p->job->node, &p->target, &before);
     if (err) {
@@ -372,7 +404,10 @@ static void run_whole(struct process *p, struct json_object *record)
     struct json_object *counters, *ms = json_object_new_array();
     double took;
     bool ended;
+    size_t i;
 
+    for (i = 0; i < p->job->settings->count; i++)
+        tunable_add(record, p->job->settings->items[i].name, p->job->settings->items[i].value);
     watch_open(p);
     ended = ready_wait(p, p->pidfd);
     took = (cli_seconds() - p->begin) * 1000;

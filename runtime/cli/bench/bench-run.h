@@ -11,9 +11,11 @@
 #include <json-c/json.h>
 
 #include "bench-records.h"
+#include "settings.h"
 
 struct bench_job {
     struct bench_key key;
+    const struct cli_settings *settings; /* of its placement policy's tunables */
     char **argv;
     bool steps;        /* the program stops before and after its measured part (--step) */
     double mib;        /* how much memory it is to use */

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench-report.h"
@@ -80,13 +81,16 @@ static void table_means(FILE *out, const struct bench_summary *s)
 void bench_print_table(FILE *out, const struct bench_results *results,
                        const struct bench_summary *s)
 {
+    char *set = bench_head_list(results, "set");
     size_t i, k, n, best;
 
-    fprintf(out, "Linux %s, %s (%s), %.0f CPUs, %g MiB of device memory, seed %.0f, %.0f passes.\n",
+    fprintf(out, "Linux %s, %s (%s), %.0f CPUs, %g MiB of device memory, seed %.0f, %.0f passes",
             bench_head_text(results, "kernel"), bench_head_text(results, "machine"),
             bench_head_text(results, "cpu"), bench_head_number(results, "cpus"),
             bench_head_number(results, "devmem_mib"), bench_head_number(results, "seed"),
             bench_head_number(results, "passes"));
+    fprintf(out, "%s%s.\n", *set ? "; set: " : "", set);
+    free(set);
     fprintf(out,
             "The ratio to %s in the same repetition is the result: medians with 95 %% confidence "
             "intervals.\n* best, = as good as far as the intervals tell. Counters are medians; "
