@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * machine.c - what a machine's memory costs, from a JSON file (docs/policy-lab.md). No locking.
+ * machine.c - what a machine's memory costs, from a JSON file (docs/policy-lab.md), and what that
+ * comes to. No locking.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -125,4 +126,19 @@ bool sim_machine_read(const char *name, const char *folder, struct sim_machine *
     ok = read_root(root, machine, error, error_size);
     json_object_put(root);
     return ok;
+}
+
+uint64_t sim_moving_ps(const struct sim_machine *machine, const struct sim_counters *count)
+{
+    /* Counters of a real module are read one after the other. */
+    uint64_t zeroed = count->pages_zeroed < count->pages_to_device ? count->pages_zeroed
+                                                                   : count->pages_to_device;
+
+    return count->device_faults * machine->device_fault_ps +
+           count->cpu_faults * (machine->cpu_fault_ps + machine->copy_ps) +
+           (count->migrations_to_device + count->evictions) * machine->copy_ps +
+           zeroed * machine->zero_page_ps +
+           (count->pages_to_device - zeroed) * machine->to_device_page_ps +
+           count->pages_to_system * machine->to_system_page_ps +
+           count->withdrawals * machine->withdraw_ps;
 }

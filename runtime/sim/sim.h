@@ -112,6 +112,13 @@ struct sim_counters {
 #undef SIM_COUNTER
 };
 
+/*
+ * What moving took on the machine: faults, copies, clearing and withdrawals, by their counters. Not
+ * in it are uses of memory, nor copy_ps of what was brought back by request, as by a tick: no
+ * counter has these.
+ */
+uint64_t sim_moving_ps(const struct sim_machine *machine, const struct sim_counters *count);
+
 /* Ways in which a policy can be wrong; the first is kept. */
 enum sim_fault {
     SIM_FINE,

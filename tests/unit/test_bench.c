@@ -158,7 +158,7 @@ static void ratios(void **state)
     struct bench_summary s;
 
     (void)state;
-    bench_summary_make(&s, &results, "remote");
+    bench_summary_make(&s, &results, "remote", &sim_machine_plain);
     assert_int_equal(s.count, 3);
     assert_string_equal(bench_policies(&s.cells[0].key), "remote/lru");
     assert_string_equal(bench_policies(&s.cells[1].key), "xe/lru");
@@ -175,7 +175,7 @@ static void ratios(void **state)
     assert_true(bench_ties(&s.cells[0], &s.cells[1]));
     assert_false(bench_ties(&s.cells[0], &s.cells[2]));
     bench_summary_free(&s);
-    bench_summary_make(&s, &results, "nobody");
+    bench_summary_make(&s, &results, "nobody", &sim_machine_plain);
     assert_true(s.cells[1].ratio.n == 0 && s.cells[1].ms.n == 2);
     bench_summary_free(&s);
     bench_results_free(&results);
@@ -194,7 +194,7 @@ static void groups(void **state)
     size_t n;
 
     (void)state;
-    bench_summary_make(&s, &results, "remote");
+    bench_summary_make(&s, &results, "remote", &sim_machine_plain);
     assert_int_equal(s.count, 5);
     assert_int_equal(bench_group(&s, 0), 2);
     assert_string_equal(s.cells[1].key.policy, "xe");
@@ -203,6 +203,39 @@ static void groups(void **state)
     assert_string_equal(s.cells[3].key.workload, "gups");
     assert_true(fabs(bench_mean(&s, &s.cells[1].key, &n) - 2) < 1e-9);
     assert_int_equal(n, 2);
+    bench_summary_free(&s);
+    bench_results_free(&results);
+}
+
+#define PRICED(n, faults, back)                                                                   \
+    "{\"workload\":\"triad\",\"policy\":\"xe\",\"eviction\":\"lru\",\"ratio\":75,"                  \
+    "\"repetition\":" n ",\"ms\":[1],\"counters\":{\"device_faults\":" faults ",\"cpu_faults\":5,"  \
+    "\"migrations_to_device\":7,\"pages_to_device\":100,\"pages_zeroed\":40,\"pages_to_system\":" \
+    back ",\"evictions\":3,\"withdrawals\":2,\"refaults\":9,\"lines_remote\":0}}\n"
+
+/* Each counter that the machine has a price for, once; the median of the runs. */
+static void moving_is_priced(void **state)
+{
+    const struct sim_machine machine = {
+        .name = "x",
+        .to_device_page_ps = 1000000000,
+        .to_system_page_ps = 100000000000,
+        .zero_page_ps = 10000000,
+        .copy_ps = 100000,
+        .device_fault_ps = 10000000000000,
+        .cpu_fault_ps = 1000000000000000,
+        .withdraw_ps = 1000,
+    };
+    struct bench_results results =
+        read_back(HEAD PRICED("-1", "9", "999") PRICED("0", "4", "20") PRICED("1", "6", "10")
+                      PRICED("2", "5", "30") FAILED("gups", "xe", "0"));
+    struct bench_summary s;
+
+    (void)state;
+    bench_summary_make(&s, &results, "remote", &machine);
+    /* 5 CPU faults, 5 of the device, 30 pages back, 60 over, 40 cleared, 15 copies, 2 withdrawals. */
+    assert_true(fabs(s.cells[0].moving_ms - 5053060.401502) < 1e-6);
+    assert_true(isnan(s.cells[1].moving_ms));
     bench_summary_free(&s);
     bench_results_free(&results);
 }
@@ -228,7 +261,7 @@ int main(void)
         cmocka_unit_test(nothing), cmocka_unit_test(what_is_none_of_ours),
         cmocka_unit_test(cut_off), cmocka_unit_test(the_last_counts),
         cmocka_unit_test(spreads), cmocka_unit_test(ratios),
-        cmocka_unit_test(groups),
+        cmocka_unit_test(groups), cmocka_unit_test(moving_is_priced),
     };
 
     return cmocka_run_group_tests(tests, file_make, file_remove);

@@ -303,15 +303,19 @@ static void all_behave(void **state)
 {
     const struct hmmsvm_placement *p;
     const struct hmmsvm_eviction *e;
+    struct sim_machine machine = sim_machine_plain;
     const char *name;
 
     (void)state;
+    machine.copy_ps = 3000000;
     for (unsigned i = 0; (name = trace_make_name(i, NULL)); i++) {
         replay_pattern(&r, name, 2048);
+        r.setup.machine = &machine;
         r.setup.chunks = sim_chunks_for(r.layout, 150);
         for (unsigned k = 0; (p = hmmsvm_placement_at(k)); k++) {
             for (unsigned v = 0; (e = hmmsvm_eviction_at(v)); v++) {
                 struct sim_result again;
+                uint64_t rest;
 
                 /* Where a victim is chosen makes no difference to the others. */
                 if (v && strcmp(p->name, "touch") && strcmp(p->name, "adaptive"))
@@ -326,6 +330,13 @@ static void all_behave(void **state)
                                  r.trace->device_accesses);
                 assert_true(COUNT(device_pages_peak) <= r.setup.chunks * SIM_BLOCK_PAGES);
                 assert_true(COUNT(pages_to_system) <= COUNT(pages_to_device));
+                /* Moving and using is all there is, but for the copies that ticks ask for. */
+                rest = r.result.memory_ps - sim_moving_ps(&machine, &r.result.count) -
+                       COUNT(lines_local) * LOCAL - COUNT(lines_remote) * REMOTE;
+                assert_int_equal(rest % machine.copy_ps, 0);
+                assert_true(rest / machine.copy_ps <= COUNT(pages_to_system));
+                if (strcmp(p->name, "adaptive") && strcmp(p->name, "hot") && strcmp(p->name, "tpp"))
+                    assert_int_equal(rest, 0);
                 if (!v) {
                     assert_true(sim_run(&r.setup, &again));
                     assert_memory_equal(&again, &r.result, sizeof(again));

@@ -25,6 +25,7 @@
 #include "bench-settings.h"
 #include "cli.h"
 #include "device/node.h"
+#include "machines.h"
 
 #define INTERRUPTED 130
 #define GUEST_DEVMEM "32" /* MiB: an emulated guest is slow */
@@ -43,6 +44,7 @@ enum {
     OPT_EVICTION = 'e',
     OPT_RATIO = 'r',
     OPT_SET = 's',
+    OPT_MACHINE = 'm',
     OPT_REPEAT = 'n',
     OPT_OUTPUT = 'o',
     OPT_GUEST = 'g',
@@ -83,6 +85,8 @@ static const struct argp_option options[] = {
     { "output", OPT_OUTPUT, "FOLDER", 0, "Where results go (default bench-results)", 3 },
     { "peer", OPT_PEER, "POLICY", 0, "The policy that others are compared with (default: remote)",
       3 },
+    { "machine", OPT_MACHINE, "NAME", 0,
+      "What moving is priced for, as for `hmmsvm sim` (default: " CLI_MACHINE ")", 3 },
     { "png", OPT_PNG, NULL, 0, "Write plots as PNG, too", 3 },
     { "no-report", OPT_NO_REPORT, NULL, 0, "Only run and record", 3 },
     { "guest", OPT_GUEST, NULL, 0, "Run in a virtual machine with a test kernel and the module",
@@ -100,7 +104,7 @@ struct matrix {
     unsigned *ratios;
     size_t nr_ratios;
     long repeat, warmup, passes, seed, limit_s;
-    const char *output, *peer, *graph, *kernel, *module, *devmem;
+    const char *output, *peer, *machine, *graph, *kernel, *module, *devmem;
     bool guest, png, no_report;
     struct cli_settings set;
     char **app;
@@ -527,6 +531,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPT_GRAPH: m->graph = arg; break;
     case OPT_OUTPUT: m->output = arg; break;
     case OPT_PEER: m->peer = arg; break;
+    case OPT_MACHINE: m->machine = arg; break;
     case OPT_PNG: m->png = true; break;
     case OPT_NO_REPORT: m->no_report = true; break;
     case OPT_GUEST: m->guest = true; break;
@@ -564,7 +569,9 @@ int bench_matrix(int argc, char **argv)
         .workload_list = "all", .policy_list = "adaptive,remote,touch", .eviction_list = "lru",
         .ratio_list = "75,110,125,150", .repeat = 5, .warmup = 1, .passes = 8, .seed = 1,
         .limit_s = 600, .output = "bench-results", .peer = "remote",
+        .machine = CLI_MACHINE,
     };
+    struct sim_machine machine;
     size_t i;
     int status;
 
@@ -576,12 +583,13 @@ int bench_matrix(int argc, char **argv)
         doc);
     argp_err_exit_status = CLI_FAILED;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &m);
+    cli_machine_read(m.machine, &machine);
     workloads_choose(&m);
     ratios_choose(&m);
     m.folder = cli_output_folder(m.output, "logs");
     free(cli_output_folder(m.output, "watch"));
     status = m.guest ? matrix_in_guest(&m) : matrix_here(&m);
     if (!m.no_report && (status == 0 || status == 1))
-        bench_report_all(m.folder, m.peer, m.png);
+        bench_report_all(m.folder, m.peer, &machine, m.png);
     return status;
 }

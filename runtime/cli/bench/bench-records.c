@@ -67,9 +67,13 @@ static bool record_read(struct bench_record *r, struct json_object *o)
         json_object_is_type(passes, json_type_array))
         for (i = 0; i < json_object_array_length(passes); i++)
             r->ms += json_object_get_double(json_object_array_get_idx(passes, i));
-    if (json_object_object_get_ex(o, "counters", &counters))
+    if (json_object_object_get_ex(o, "counters", &counters)) {
         for (i = 0; i < BENCH_COUNTERS; i++)
             r->counters[i] = number_of(counters, bench_counter_names[i]);
+#define READ(name) r->priced.name = (uint64_t)number_of(counters, #name);
+        SIM_COUNTERS(READ)
+#undef READ
+    }
     return r->error || passes;
 }
 
@@ -266,14 +270,15 @@ static const struct bench_record *peer_of(const struct bench_results *results,
 }
 
 static void cell_fill(struct bench_cell *cell, const struct bench_results *results,
-                      const char *peer)
+                      const char *peer, const struct sim_machine *machine)
 {
     double *ms = calloc(results->count, sizeof(*ms)),
            *ratios = calloc(results->count, sizeof(*ratios));
     double *values = calloc(results->count, sizeof(*values));
+    double *moving = calloc(results->count, sizeof(*moving));
     size_t nr_ratios = 0, i, c;
 
-    if (!ms || !ratios || !values)
+    if (!ms || !ratios || !values || !moving)
         cli_die("out of memory");
     for (i = 0; i < results->count; i++) {
         const struct bench_record *r = &results->records[i], *other;
@@ -286,6 +291,7 @@ static void cell_fill(struct bench_cell *cell, const struct bench_results *resul
             cell->error = r->error;
             continue;
         }
+        moving[cell->runs] = (double)sim_moving_ps(machine, &r->priced) / 1e9;
         ms[cell->runs++] = r->ms;
         other = peer_of(results, &r->key, peer);
         if (other)
@@ -293,6 +299,7 @@ static void cell_fill(struct bench_cell *cell, const struct bench_results *resul
     }
     cell->ms = bench_spread(ms, cell->runs);
     cell->ratio = bench_spread(ratios, nr_ratios);
+    cell->moving_ms = cell->runs ? median(moving, cell->runs) : NAN;
     for (c = 0; c < BENCH_COUNTERS && cell->runs; c++) {
         size_t n = 0;
 
@@ -307,14 +314,15 @@ static void cell_fill(struct bench_cell *cell, const struct bench_results *resul
     free(ms);
     free(ratios);
     free(values);
+    free(moving);
 }
 
 void bench_summary_make(struct bench_summary *summary, const struct bench_results *results,
-                        const char *peer)
+                        const char *peer, const struct sim_machine *machine)
 {
     size_t i, k, at, behind;
 
-    *summary = (struct bench_summary){ .peer = peer };
+    *summary = (struct bench_summary){ .peer = peer, .machine = machine };
     summary->cells = calloc(results->count + 1, sizeof(*summary->cells));
     if (!summary->cells)
         cli_die("out of memory");
@@ -341,7 +349,7 @@ void bench_summary_make(struct bench_summary *summary, const struct bench_result
         summary->count++;
     }
     for (i = 0; i < summary->count; i++)
-        cell_fill(&summary->cells[i], results, peer);
+        cell_fill(&summary->cells[i], results, peer, machine);
 }
 
 void bench_summary_free(struct bench_summary *summary)

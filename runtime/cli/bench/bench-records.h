@@ -20,6 +20,8 @@
 
 #include <json-c/json.h>
 
+#include "sim.h"
+
 /* The counters that tables and reports show; records have all. */
 enum bench_counter {
     BENCH_DEVICE_FAULTS,
@@ -46,7 +48,8 @@ struct bench_record {
     double ms, mib;    /* the measured part; how much memory it was to use */
     const char *error; /* NULL: it was a success */
     double counters[BENCH_COUNTERS];
-    struct json_object *json; /* which the texts belong to */
+    struct sim_counters priced; /* those that moving is priced by */
+    struct json_object *json;   /* which the texts belong to */
 };
 
 struct bench_results {
@@ -94,6 +97,7 @@ struct bench_cell {
     struct bench_spread ms;
     struct bench_spread ratio; /* to the peer in the same repetition; n is 0 without one */
     double counters[BENCH_COUNTERS]; /* medians */
+    double moving_ms;                /* the median of what moving would take on the machine */
 };
 
 struct bench_summary {
@@ -101,14 +105,16 @@ struct bench_summary {
                                  workload together */
     size_t count;
     const char *peer;
+    const struct sim_machine *machine;
 };
 
 /*
  * Puts the records together. Peer: the policy that the others are compared with, under the same
- * eviction policy if it ran with that, else under the one it did run with.
+ * eviction policy if it ran with that, else under the one it did run with. Moving is priced with
+ * the machine, a run's counters by the lab (sim_moving_ps).
  */
 void bench_summary_make(struct bench_summary *summary, const struct bench_results *results,
-                        const char *peer);
+                        const char *peer, const struct sim_machine *machine);
 void bench_summary_free(struct bench_summary *summary);
 
 /* Whether two cells are of one workload at one size, so that their policies compete. */

@@ -17,6 +17,7 @@
 #include "bench-plots.h"
 #include "bench-report.h"
 #include "cli.h"
+#include "machines.h"
 
 #define PAGES_PER_MIB 256.0
 
@@ -150,8 +151,9 @@ static void group_table(FILE *out, const struct bench_summary *s, size_t first, 
 
     fprintf(out,
             "<table><tr><th>policy/eviction<th>runs<th>ms<th>ratio to %s<th>device faults<th>CPU "
-            "faults<th>MiB to device<th>MiB back<th>evictions<th>refaults</tr>\n",
-            s->peer);
+            "faults<th>MiB to device<th>MiB back<th>evictions<th>refaults<th>moving, ms on "
+            "%s</tr>\n",
+            s->peer, s->machine->name);
     for (i = first; i < first + count; i++) {
         const struct bench_cell *cell = &s->cells[i];
 
@@ -168,6 +170,7 @@ static void group_table(FILE *out, const struct bench_summary *s, size_t first, 
                 else
                     fprintf(out, "<td>%.0f", cell->counters[c]);
             }
+            fprintf(out, "<td>%.3f", cell->moving_ms);
         }
         if (cell->failed) {
             fprintf(out, "<td>%zu failed: ", cell->failed);
@@ -277,6 +280,12 @@ static void head(FILE *out, const struct bench_results *r, const struct bench_su
         "of the measured part; a refault is a page that is brought over again after it was "
         "evicted.</p>\n",
         s->peer);
+    fprintf(out, "<p><b>Moving</b> is what the module counted, priced for %s (", s->machine->name);
+    text(out, s->machine->what);
+    fputs("): faults of both sides, copies both ways, clearing and withdrawals, one after the "
+          "other, as the policy lab does it. What the device's uses of its own and of system "
+          "memory would take there is not in it, as the module cannot count them: it says what a "
+          "policy spends, not what that gains.</p>\n", out);
     free(app);
     free(set);
 }
@@ -356,25 +365,26 @@ static FILE *file_create(const char *folder, const char *name)
     return file;
 }
 
-static void results_read(const char *folder, const char *peer, struct bench_results *results,
-                         struct bench_summary *summary)
+static void results_read(const char *folder, const char *peer, const struct sim_machine *machine,
+                         struct bench_results *results, struct bench_summary *summary)
 {
     char *path = cli_format("%s/results.jsonl", folder);
 
     bench_results_read(results, path);
-    bench_summary_make(summary, results, peer);
+    bench_summary_make(summary, results, peer, machine);
     if (!summary->count)
         cli_die("there are no results in %s (hmmsvm bench --output %s makes some)", path, folder);
     free(path);
 }
 
-void bench_report_all(const char *folder, const char *peer, bool png)
+void bench_report_all(const char *folder, const char *peer, const struct sim_machine *machine,
+                      bool png)
 {
     struct bench_results results;
     struct bench_summary summary;
     FILE *csv, *json;
 
-    results_read(folder, peer, &results, &summary);
+    results_read(folder, peer, machine, &results, &summary);
     csv = file_create(folder, "results.csv");
     json = file_create(folder, "results.json");
     bench_print_csv(csv, &summary);
@@ -389,10 +399,10 @@ void bench_report_all(const char *folder, const char *peer, bool png)
     bench_results_free(&results);
 }
 
-enum { OPT_PEER = 256, OPT_PNG, OPT_CSV, OPT_JSON };
+enum { OPT_MACHINE = 'm', OPT_PEER = 256, OPT_PNG, OPT_CSV, OPT_JSON };
 
 struct report_options {
-    const char *folder, *peer;
+    const char *folder, *peer, *machine;
     bool png, csv, json;
 };
 
@@ -402,6 +412,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case OPT_PEER: o->peer = arg; break;
+    case OPT_MACHINE: o->machine = arg; break;
     case OPT_PNG: o->png = true; break;
     case OPT_CSV: o->csv = true; break;
     case OPT_JSON: o->json = true; break;
@@ -424,6 +435,8 @@ int bench_report(int argc, char **argv)
     static const struct argp_option options[] = {
         { "peer", OPT_PEER, "POLICY", 0,
           "The policy that others are compared with (default: remote)", 0 },
+        { "machine", OPT_MACHINE, "NAME", 0,
+          "What moving is priced for, as for `hmmsvm sim` (default: " CLI_MACHINE ")", 0 },
         { "png", OPT_PNG, NULL, 0, "Write plots as PNG, too", 0 },
         { "csv", OPT_CSV, NULL, 0, "Only print CSV", 0 },
         { "json", OPT_JSON, NULL, 0, "Only print JSON", 0 },
@@ -438,17 +451,19 @@ int bench_report(int argc, char **argv)
                "folder. "
                "Exit status: 0, or 125 if hmmsvm failed.",
     };
-    struct report_options o = { .peer = "remote" };
+    struct report_options o = { .peer = "remote", .machine = CLI_MACHINE };
+    struct sim_machine machine;
     struct bench_results results;
     struct bench_summary summary;
 
     argp_err_exit_status = CLI_FAILED;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    cli_machine_read(o.machine, &machine);
     if (!o.csv && !o.json) {
-        bench_report_all(o.folder, o.peer, o.png);
+        bench_report_all(o.folder, o.peer, &machine, o.png);
         return 0;
     }
-    results_read(o.folder, o.peer, &results, &summary);
+    results_read(o.folder, o.peer, &machine, &results, &summary);
     if (o.csv)
         bench_print_csv(stdout, &summary);
     else

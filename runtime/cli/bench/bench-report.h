@@ -27,7 +27,11 @@ void bench_print_json(FILE *out, const struct bench_results *results,
 bool bench_write_html(const char *folder, const struct bench_results *results,
                       const struct bench_summary *summary, bool png);
 
-/* results.csv, results.json and report.html into the folder, and the table to standard output. */
-void bench_report_all(const char *folder, const char *peer, bool png);
+/*
+ * results.csv, results.json and report.html into the folder, and the table to standard output.
+ * Moving is priced with the machine.
+ */
+void bench_report_all(const char *folder, const char *peer, const struct sim_machine *machine,
+                      bool png);
 
 #endif

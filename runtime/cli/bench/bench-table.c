@@ -50,6 +50,7 @@ static void table_row(FILE *out, const struct bench_cell *cell, const struct ben
     for (i = 0; i < BENCH_COUNTERS; i++)
         fprintf(out, " %9.*f", i == BENCH_TO_DEVICE || i == BENCH_TO_SYSTEM ? 1 : 0,
                 shown(cell, i));
+    fprintf(out, " %11.3f", cell->moving_ms);
     if (cell->failed)
         fprintf(out, "  %zu failed: %s", cell->failed, cell->error);
     fputc('\n', out);
@@ -94,8 +95,10 @@ void bench_print_table(FILE *out, const struct bench_results *results,
     fprintf(out,
             "The ratio to %s in the same repetition is the result: medians with 95 %% confidence "
             "intervals.\n* best, = as good as far as the intervals tell. Counters are medians; "
-            "MiB moved to the device and back.\n",
-            s->peer);
+            "MiB moved to the device and back.\n"
+            "Moving is what faults, copies, clearing and withdrawals, as the module counted them, "
+            "would take on %s in ms;\nuses of memory, which it cannot count, are not in it.\n",
+            s->peer, s->machine->name);
     for (i = 0; i < s->count; i += n) {
         n = bench_group(s, i);
         best = bench_best(s, i, n);
@@ -103,9 +106,9 @@ void bench_print_table(FILE *out, const struct bench_results *results,
         if (s->cells[i].key.ratio)
             fprintf(out, ", %u %% of device memory (%g MiB)", s->cells[i].key.ratio,
                     s->cells[i].mib);
-        fprintf(out, "\n  %-20s %4s %11s %8s %17s %9s %9s %9s %9s %9s %9s\n", "policy/eviction",
-                "runs", "ms", "ratio", "", "dev.flt", "CPU flt", "MiB to", "MiB back", "evictions",
-                "refaults");
+        fprintf(out, "\n  %-20s %4s %11s %8s %17s %9s %9s %9s %9s %9s %9s %11s\n",
+                "policy/eviction", "runs", "ms", "ratio", "", "dev.flt", "CPU flt", "MiB to",
+                "MiB back", "evictions", "refaults", "moving");
         for (k = i; k < i + n; k++)
             table_row(out, &s->cells[k], best == SIZE_MAX ? NULL : &s->cells[best]);
     }
@@ -131,7 +134,7 @@ void bench_print_csv(FILE *out, const struct bench_summary *s)
           out);
     for (c = 0; c < BENCH_COUNTERS; c++)
         fprintf(out, ",%s", bench_counter_names[c]);
-    fputc('\n', out);
+    fputs(",priced_for,moving_ms\n", out);
     for (i = 0; i < s->count; i++) {
         const struct bench_cell *cell = &s->cells[i];
 
@@ -145,6 +148,8 @@ void bench_print_csv(FILE *out, const struct bench_summary *s)
         csv_number(out, cell->ratio.high);
         for (c = 0; c < BENCH_COUNTERS; c++)
             csv_number(out, cell->runs ? cell->counters[c] : NAN);
+        fprintf(out, ",%s", s->machine->name);
+        csv_number(out, cell->moving_ms);
         fputc('\n', out);
     }
 }
@@ -169,6 +174,7 @@ void bench_print_json(FILE *out, const struct bench_results *results,
 
     json_object_object_add(root, "head", json_object_get(results->head));
     json_object_object_add(root, "peer", json_object_new_string(s->peer));
+    json_object_object_add(root, "priced_for", json_object_new_string(s->machine->name));
     for (i = 0; i < s->count; i++) {
         const struct bench_cell *cell = &s->cells[i];
         struct json_object *o = json_object_new_object(), *counters = json_object_new_object();
@@ -186,6 +192,8 @@ void bench_print_json(FILE *out, const struct bench_results *results,
             json_object_object_add(counters, bench_counter_names[c],
                                    json_object_new_double(cell->counters[c]));
         json_object_object_add(o, "counters", counters);
+        json_object_object_add(o, "moving_ms", isnan(cell->moving_ms) ?
+                               NULL : json_object_new_double(cell->moving_ms));
         json_object_array_add(cells, o);
     }
     json_object_object_add(root, "cells", cells);

@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <argp.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "machines.h"
 #include "settings.h"
 #include "sim-report.h"
 #include "tune.h"
@@ -50,7 +50,8 @@ static const struct argp_option options[] = {
     { "ratio", OPT_RATIO, "LIST", 0, "Percent that the device's pages are of device memory "
       "(default: 75,110,125,150)", 1 },
     { "devmem", OPT_DEVMEM, "MIB", 0, "Or so much device memory, a multiple of 2", 1 },
-    { "machine", OPT_MACHINE, "LIST", 0, "What memory costs: files, or names (default: pcie4)", 1 },
+    { "machine", OPT_MACHINE, "LIST", 0, "What memory costs: files, or names (default: "
+      CLI_MACHINE ")", 1 },
     { "set", OPT_SET, "[POLICY.]NAME=VALUE", 0, "Set a tunable of one policy or of all that have "
       "it; may be given several times", 1 },
     { "tune", OPT_TUNE, NULL, 0, "Also search the best tunables for each run", 1 },
@@ -204,21 +205,7 @@ static void add_ratio(struct sim_plan *plan, unsigned at, const char *name)
 
 static void add_machine(struct sim_plan *plan, unsigned at, const char *name)
 {
-    char *folder = cli_format("%s/share/hmmsvm/machines", cli_prefix()), error[4400];
-    char *known = cli_format("%s", " plain");
-    struct dirent *entry;
-    DIR *dir;
-
-    if (!sim_machine_read(name, folder, &plan->machines[at], error, sizeof(error))) {
-        dir = opendir(folder);
-        while (dir && (entry = readdir(dir)))
-            if (strstr(entry->d_name, ".json"))
-                known = cli_format("%s %.*s", known, (int)strcspn(entry->d_name, "."),
-                                   entry->d_name);
-        cli_die("%s. Machines that have a name:%s", error, known);
-    }
-    free(folder);
-    free(known);
+    cli_machine_read(name, &plan->machines[at]);
 }
 
 static void plan_make(struct sim_plan *plan, const struct sim_options *o)
@@ -523,7 +510,7 @@ int cli_sim(int argc, char **argv)
         .policies = "all",
         .evictions = HMMSVM_DEFAULT_EVICTION,
         .ratios = "75,110,125,150",
-        .machines = "pcie4",
+        .machines = CLI_MACHINE,
         .jobs = processors > 0 ? (unsigned)processors : 1,
         .limit_s = 600,
         .fault_around = SIM_BLOCK_PAGES,
