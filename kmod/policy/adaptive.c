@@ -44,10 +44,10 @@
  * do not come over with the rest any more. So false sharing costs a fault a block, once.
  * Looking for a distance is given up after some blocks where there was none.
  *
- * A block of few pages that the CPU took more than once is tried: one round, from one time to
- * the next, it comes over as soon as the device wants it, and the next one just one page of
- * it does, by which the end of that round is seen. If that round was longer by more than the
- * way to and fro costs, it comes over at once from now on, though others go for it.
+ * A block of few pages that the CPU took is tried: one round, from one time to the next, it
+ * comes over as soon as the device wants it, and the next one just one page of it does, by
+ * which the end of that round is seen. If that round was longer by more than the way to and
+ * fro costs, it comes over at once from now on, though others go for it.
  *
  * Trade-offs: compute counts as rent, so that a kernel that computes a lot gets its memory
  * over sooner than it pays. Random access to what is worth its copy pays rent for a while
@@ -484,10 +484,10 @@ static void adaptive_take_comb(struct hmmsvm_policy_block *block, __u32 page, __
 }
 
 /*
- * The CPU takes a block of few pages, not for the first time. One round it comes over as soon
- * as the device wants it, the next one just a page of it does, by which the end of the round
- * is seen. If time passed more slowly then by more than the way to and fro costs, it comes
- * over at once from now on. Whether it is on trial, or has passed it.
+ * The CPU takes a block of few pages. One round it comes over as soon as the device wants it,
+ * the next one just a page of it does, by which the end of the round is seen. If time passed
+ * more slowly then by more than the way to and fro costs, it comes over at once from now on.
+ * Whether it is on trial, or has passed it.
  */
 static bool adaptive_try(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
 {
@@ -497,7 +497,7 @@ static bool adaptive_try(struct hmmsvm_policy_env *env, struct hmmsvm_policy_blo
 	block->priv[ADAPTIVE_TOOK] = env->running_ns;
 	if (trial != ADAPTIVE_THERE)
 		block->priv[ADAPTIVE_PAGES] = policy_resident(block);
-	if (!adaptive_few(block) || !adaptive_state(block, ADAPTIVE_LEVEL))
+	if (!adaptive_few(block))
 		return false;
 	price = 2 * block->priv[ADAPTIVE_PAGES] * env->copy_page_ns + env->device_fault_ns +
 		env->cpu_fault_ns;
