@@ -25,13 +25,21 @@
  *    less, the more of what came over the CPU took back. Ticks withdraw the entries of some
  *    blocks, as many as may be bought; the fault that follows buys.
  *
- * While memory is full nothing is evicted for what comes, but for those few pages: a cyclic scan of more than device
- * memory would throw out what it needs next. What does not fit is used where it is. But
- * resident blocks, chosen at random, are watched then, in a race with one that is not: entries
- * of both are withdrawn, and one that has not been used while the other ran two laps, from
- * one use to the next, goes home. What is seen in use takes its place. These samples may cost
- * a 20th of the time; twice as many blocks are watched after each that went, and half as
- * many after each that was in use.
+ * While memory is full, what does not fit is used where it is: a cyclic scan of more than device
+ * memory would throw out what it needs next. But resident blocks, chosen at random, are
+ * watched then, in a race with one that is not: entries of both are withdrawn, and one that
+ * has not been used while the other ran two laps, from one use to the next, goes home. What is
+ * seen in use takes its place. These samples may cost a 20th of the time; twice as many blocks
+ * are watched after each that went, and half as many after each that was in use.
+ *
+ * That takes some ticks, in which a program that goes on to other memory pays. So a stream that
+ * comes to a new block after much time that was not spent on purchases evicts for it, at the
+ * price of two, and so does a block that was evicted and is wanted again, and, once that went
+ * well twice, one that is seen in use. One that comes back within the time in which everything
+ * that is away could have been used was wanted all along (the ghost list of ARC, Megiddo and
+ * Modha, FAST 2003, tells the same by numbers of misses): nothing is evicted for a while,
+ * each time four times as long, and four times less with each that stayed away longer. A
+ * cyclic scan comes to new blocks only once, and soon, and loses a block or two.
  *
  * What the CPU takes back it may want again. Its first fault in a block takes a region home,
  * or what a stream of faults has grown to (64 KiB ... 2 MiB); the second all of the block. The
@@ -89,6 +97,11 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 #define ADAPTIVE_SAMPLES_SHARE	20u	/* the part of the time that watching may cost */
 #define ADAPTIVE_LAPS		2u	/* of the racer, without a use of the block */
 #define ADAPTIVE_WINDOW_MAX	64u	/* blocks that are watched at the same time */
+#define ADAPTIVE_EVICTS_AFTER	12u	/* prices that are saved up when the first block is evicted */
+#define ADAPTIVE_EVICTED_WELL	2u	/* blocks, until what is seen in use evicts */
+#define ADAPTIVE_SOON		8u	/* prices, at least, within which none comes back */
+#define ADAPTIVE_MISTAKES_MAX	10u
+#define ADAPTIVE_PAUSE_SHIFT	2u	/* each mistake doubles the pause so often */
 
 /* A block's priv. */
 enum {
@@ -100,6 +113,7 @@ enum {
 	ADAPTIVE_PAGES,		/* how many were in device memory when the CPU last took some */
 	ADAPTIVE_TOOK,		/* running_ns then */
 	ADAPTIVE_HERE_NS,	/* from one time to the next, all of it being in device memory */
+	ADAPTIVE_LEFT,		/* running_ns when it was evicted */
 };
 
 /* Fields of ADAPTIVE_STATE. */
@@ -115,7 +129,13 @@ enum {
 };
 
 /* Values of ADAPTIVE_SAMPLE. */
-enum { ADAPTIVE_NO_SAMPLE, ADAPTIVE_WATCHED, ADAPTIVE_WANTED, ADAPTIVE_PROMISED };
+enum {
+	ADAPTIVE_NO_SAMPLE,
+	ADAPTIVE_WATCHED,
+	ADAPTIVE_WANTED,
+	ADAPTIVE_PROMISED,
+	ADAPTIVE_EVICTED,	/* it was not, but evicted */
+};
 
 /* Values of ADAPTIVE_TRIAL. */
 enum { ADAPTIVE_NO_TRIAL, ADAPTIVE_HERE, ADAPTIVE_THERE, ADAPTIVE_SHUTTLES, ADAPTIVE_STAYS };
@@ -150,6 +170,14 @@ enum {
 	ADAPTIVE_STRIDE,	/* from the one before to it; 0: too far */
 	ADAPTIVE_STRIDES,	/* whether it was so twice */
 	ADAPTIVE_NO_STRIDE,	/* how often looking for one led to nothing */
+	ADAPTIVE_TURNOVER,	/* 32 bits each, see below */
+	ADAPTIVE_PAUSE,		/* running_ns until which nothing is evicted */
+};
+
+/* Fields of ADAPTIVE_TURNOVER. */
+enum {
+	ADAPTIVE_WELL,		/* blocks evicted since the last mistake, at most 255 */
+	ADAPTIVE_MISTAKES,	/* those that came back soon, less those that did not */
 };
 
 static __u64 adaptive_state(const struct hmmsvm_policy_block *block, __u32 field)
@@ -327,6 +355,58 @@ static bool adaptive_races(const struct hmmsvm_policy_env *env,
 	return (env->priv[ADAPTIVE_RACER] & ~1ull) == block->start;
 }
 
+static __u64 adaptive_turnover(const struct hmmsvm_policy_env *env, __u32 field)
+{
+	return policy_field(&env->priv[ADAPTIVE_TURNOVER], 32, field);
+}
+
+static void adaptive_turnover_set(struct hmmsvm_policy_env *env, __u32 field, __u64 value)
+{
+	policy_field_set(&env->priv[ADAPTIVE_TURNOVER], 32, field, value);
+}
+
+/* Whether what is seen in use may take the place of what is resident. */
+static bool adaptive_turns_over(const struct hmmsvm_policy_env *env)
+{
+	return adaptive_turnover(env, ADAPTIVE_WELL) >= ADAPTIVE_EVICTED_WELL &&
+	       env->running_ns >= env->priv[ADAPTIVE_PAUSE];
+}
+
+/* Memory is full: whether to evict for the block, whose price is @price. If so, it is paid. */
+static bool adaptive_evicts(struct hmmsvm_policy_env *env, __u64 price, bool stream, __u64 sample)
+{
+	__u64 well = adaptive_turnover(env, ADAPTIVE_WELL);
+
+	if (!stream && sample != ADAPTIVE_EVICTED &&
+	    (sample != ADAPTIVE_WANTED || !adaptive_turns_over(env)))
+		return false;
+	if (env->running_ns < env->priv[ADAPTIVE_PAUSE] ||
+	    env->priv[ADAPTIVE_BUDGET] < price * (well ? 2 : ADAPTIVE_EVICTS_AFTER))
+		return false;
+	adaptive_turnover_set(env, ADAPTIVE_WELL, policy_min(well + 1, 255));
+	adaptive_spend(env, ADAPTIVE_BUDGET, 2 * price);
+	return true;
+}
+
+/* The device wants a block that was evicted: whether that was a mistake. */
+static void adaptive_returns(struct hmmsvm_policy_env *env,
+			     const struct hmmsvm_policy_block *block)
+{
+	__u64 price = adaptive_cost(env, HMMSVM_POLICY_BLOCK_PAGES);
+	__u64 soon = price * policy_max(2 * env->priv[ADAPTIVE_AWAY], ADAPTIVE_SOON);
+	__u64 mistakes = adaptive_turnover(env, ADAPTIVE_MISTAKES);
+
+	if (env->running_ns - block->priv[ADAPTIVE_LEFT] >= soon) {
+		adaptive_turnover_set(env, ADAPTIVE_MISTAKES, mistakes - !!mistakes);
+	} else if (env->running_ns >= env->priv[ADAPTIVE_PAUSE]) {
+		mistakes = policy_min(mistakes + 1, ADAPTIVE_MISTAKES_MAX);
+		adaptive_turnover_set(env, ADAPTIVE_MISTAKES, mistakes);
+		adaptive_turnover_set(env, ADAPTIVE_WELL, 0);
+		env->priv[ADAPTIVE_PAUSE] = env->running_ns +
+					    (price << mistakes * ADAPTIVE_PAUSE_SHIFT);
+	}
+}
+
 /* Whether to bring @pages of the block over now, around the page of the fault. */
 static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			  const struct hmmsvm_policy_fault *fault, __u64 sample, bool rest,
@@ -340,7 +420,8 @@ static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 		stream = adaptive_stream(env, block, fault->page);
 	adaptive_state_set(block, ADAPTIVE_KNOWN, 1);
 	if (adaptive_full(env, pages) && !adaptive_few(block))
-		return false;
+		return pages == HMMSVM_POLICY_BLOCK_PAGES &&
+		       adaptive_evicts(env, price, stream, sample);
 	/* The first copy of all says what copies cost. */
 	if (fault->absent || stream || rest || (!known && !env->priv[ADAPTIVE_COPIED]))
 		return true;
@@ -387,6 +468,8 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_NO_SAMPLE);
 	decision->writable = true;
 	policy_decide_block(decision, HMMSVM_ACTION_NONE);
+	if (sample == ADAPTIVE_EVICTED)
+		adaptive_returns(env, block);
 	if (hmmsvm_pages_test(&block->resident, fault->page)) {
 		if (sample)
 			env->priv[ADAPTIVE_WINDOW] /= 2;
@@ -614,11 +697,11 @@ static void adaptive_race(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	adaptive_withdraw(block, ADAPTIVE_WATCHED, decision);
 }
 
-/* There is room: whether to bring a block over when it is used next. */
+/* There is room, or there will be: whether to bring a block over when it is used next. */
 static void adaptive_promote(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
-			     struct hmmsvm_policy_decision *decision)
+			     bool room, struct hmmsvm_policy_decision *decision)
 {
-	__u64 price = adaptive_price_all(env, block);
+	__u64 price = adaptive_price_all(env, block) * (room ? 1 : 2);
 	__u64 others = policy_max(env->priv[ADAPTIVE_REMOTES_LAST], 1);
 	__u64 chance = env->random % 1024 * others;
 
@@ -635,6 +718,7 @@ static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 {
 	bool remote = adaptive_state(block, ADAPTIVE_REMOTE);
 	bool local = !remote && policy_resident(block);
+	bool room = !adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES) || adaptive_few(block);
 	__u64 places;
 
 	adaptive_earn(env);
@@ -653,15 +737,21 @@ static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	places = policy_min(env->priv[ADAPTIVE_PLACES],
 			    env->free_pages / HMMSVM_POLICY_BLOCK_PAGES);
 	env->priv[ADAPTIVE_PLACES] = places;
-	if (remote && (!adaptive_full(env, HMMSVM_POLICY_BLOCK_PAGES) || adaptive_few(block))) {
-		if (adaptive_proven(env, block) && !adaptive_state(block, ADAPTIVE_LEVEL))
+	if (remote && (room || adaptive_turns_over(env))) {
+		if (room && adaptive_proven(env, block) && !adaptive_state(block, ADAPTIVE_LEVEL))
 			adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);
 		else
-			adaptive_promote(env, block, decision);
+			adaptive_promote(env, block, room, decision);
 	} else if ((remote || local) &&
 		   adaptive_full(env, (places + 1) * HMMSVM_POLICY_BLOCK_PAGES)) {
 		adaptive_race(env, block, remote, decision);
 	}
+}
+
+static void adaptive_evicted(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
+{
+	adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_EVICTED);
+	block->priv[ADAPTIVE_LEFT] = env->running_ns;
 }
 
 const struct hmmsvm_placement hmmsvm_placement_adaptive = {
@@ -673,4 +763,5 @@ const struct hmmsvm_placement hmmsvm_placement_adaptive = {
 	.device_fault = adaptive_device_fault,
 	.cpu_fault = adaptive_cpu_fault,
 	.tick = adaptive_tick,
+	.evicted = adaptive_evicted,
 };

@@ -572,7 +572,58 @@ static void adaptive_promotes(void **state)
     }
 }
 
-/* Nothing is thrown out for what comes; but what is not used gives way to what is. */
+/*
+ * A program that goes on to other memory, while all is full: that is evicted for, with what was
+ * saved up, until something is thrown out that was wanted.
+ */
+static void adaptive_turns_over(void **state)
+{
+    const uint64_t price = 5000 + 512 * 400, enough = 512 * 400 * 3 / 4;
+    const struct hmmsvm_placement *p = adaptive();
+
+    (void)state;
+    assert_nothing(device(p, 3));
+    other_block(101);
+    env.running_ns += enough;
+    assert_brings(device(p, 0), 0, 512);
+    env.free_pages = 0;
+    /* The first one for twelve prices, each of them for two. */
+    other_block(102);
+    env.running_ns += 12 * price - enough - 1;
+    assert_nothing(device(p, 0));
+    env.running_ns++;
+    for (uint32_t i = 103; i < 109; i++) {
+        other_block(i);
+        assert_brings(device(p, 0), 0, 512);
+    }
+    other_block(109);
+    assert_nothing(device(p, 0));
+
+    /* One that comes back soon was a mistake, and so nothing is evicted for four prices. */
+    other_block(50);
+    p->evicted(&env, &block);
+    env.running_ns += 8 * price - 1;
+    assert_nothing(device(p, 5));
+    other_block(110);
+    env.running_ns += 4 * price - 1;
+    assert_nothing(device(p, 0));
+    other_block(111);
+    env.running_ns += 2;
+    assert_brings(device(p, 0), 0, 512);
+    /* One that stayed away while all that is away could be used twice comes back. */
+    other_block(51);
+    p->evicted(&env, &block);
+    env.running_ns += 2 * 5 * price;
+    assert_brings(device(p, 5), 0, 512);
+    /* So what is seen in use may come, too. */
+    other_block(52);
+    assert_nothing(device(p, 40));
+    env.random = 0;
+    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
+    assert_brings(device(p, 40), 0, 512);
+}
+
+/* What does not fit throws nothing out; but what is not used gives way to what is. */
 static void adaptive_full_memory(void **state)
 {
     const struct hmmsvm_placement *p = adaptive();
@@ -1175,6 +1226,7 @@ int main(void)
         cmocka_unit_test(adaptive_backs_off),
         cmocka_unit_test(adaptive_combs),
         cmocka_unit_test(adaptive_shuttles),
+        cmocka_unit_test(adaptive_turns_over),
         cmocka_unit_test(adaptive_full_memory),
         cmocka_unit_test(adaptive_promotes),
         cmocka_unit_test(counter_counts),
