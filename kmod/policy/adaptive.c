@@ -42,10 +42,11 @@
  * cyclic scan comes to new blocks only once, and soon, and loses a block or two.
  *
  * What the CPU takes back it may want again. Its first fault in a block takes a region home,
- * or what a stream of faults has grown to (64 KiB ... 2 MiB); the second all of the block. The
- * rest of a block that lost just one region comes again at once, the first time. Otherwise
- * the block costs 16 times the price of the round trip, then 256 times, and half of what
- * was saved is gone: ping-pong ends in remote use.
+ * or what a stream of faults has grown to (64 KiB ... 2 MiB), or all of the block if it comes
+ * from the one before; the second all of the block. The rest of a block that lost just one
+ * region comes again at once, the first time. Otherwise the block costs 16 times the price of
+ * the round trip, then 256 times, and half of what was saved is gone: ping-pong ends in
+ * remote use.
  *
  * If it takes pages at the same distance from each other, three times, the others stay: of a
  * block in which it goes on like that all of these pages go home with the first fault, and
@@ -528,6 +529,20 @@ static __u64 adaptive_divisor(__u64 a, __u64 b)
 	return a;
 }
 
+/*
+ * The CPU takes all of the block, if it took the one before: a huge page goes home with its
+ * first fault, and so it is not seen which of its pages are used.
+ */
+static bool adaptive_goes_through(const struct hmmsvm_policy_env *env,
+				  const struct hmmsvm_policy_block *block, __u32 page)
+{
+	__u64 last = env->priv[ADAPTIVE_CPU_LAST] / HMMSVM_POLICY_BLOCK_PAGES;
+	__u64 start = block->start / HMMSVM_POLICY_PAGE_SIZE;
+
+	return !page && last + 1 == start / HMMSVM_POLICY_BLOCK_PAGES &&
+	       policy_resident(block) == HMMSVM_POLICY_BLOCK_PAGES;
+}
+
 /* The CPU took @page of the block: which stride it has if it takes every so many pages; 0: none. */
 static __u32 adaptive_stride(struct hmmsvm_policy_env *env,
 			     const struct hmmsvm_policy_block *block, __u32 page)
@@ -601,6 +616,7 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 	__u64 *streams = &env->priv[ADAPTIVE_CPU_STREAM];
 	__u64 lost = policy_min(adaptive_state(block, ADAPTIVE_LOST) + 1, 255);
 	__u32 first = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1), i;
+	bool through = adaptive_goes_through(env, block, fault->page);
 	__u32 slot, stream, count, stride = adaptive_stride(env, block, fault->page);
 
 	adaptive_earn(env);
@@ -626,6 +642,10 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 		adaptive_state_set(block, ADAPTIVE_LEVEL,
 				   policy_min(adaptive_state(block, ADAPTIVE_LEVEL) + 1,
 					      ADAPTIVE_LEVEL_MAX));
+		if (through) {
+			first = 0;
+			count = HMMSVM_POLICY_BLOCK_PAGES;
+		}
 	} else if (lost != 2 || stream || !env->priv[ADAPTIVE_STRIDE] ||
 		   env->priv[ADAPTIVE_NO_STRIDE] >= ADAPTIVE_STRIDE_TRIES) {
 		env->priv[ADAPTIVE_NO_STRIDE] += lost == 3;

@@ -455,6 +455,31 @@ static void adaptive_backs_off(void **state)
     }
 }
 
+/* A CPU that goes from block to block takes all of each, from the second on. */
+static void adaptive_goes_through(void **state)
+{
+    const struct hmmsvm_placement *p = adaptive();
+    static const struct {
+        uint32_t block, page, resident, count;
+    } takes[] = {
+        {50, 3, 512, 17}, {51, 0, 512, 512}, {52, 0, 512, 512}, {54, 0, 512, 17},
+        {55, 1, 512, 17}, {56, 0, 511, 17},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
+        other_block(takes[i].block);
+        hmmsvm_pages_set(&block.resident, 0, takes[i].resident);
+        assert_returns(cpu(p, takes[i].page), 0, takes[i].count);
+        /* What was all taken does not come again at once. */
+        memset(&block.resident, 0, sizeof(block.resident));
+        if (takes[i].count == 512)
+            assert_nothing(device(p, 40));
+        else
+            assert_brings(device(p, 40), 16, 496);
+    }
+}
+
 /* Whether the decision moves the page. */
 static bool moves(const struct hmmsvm_policy_decision *d, uint32_t page)
 {
@@ -1224,6 +1249,7 @@ int main(void)
         cmocka_unit_test(adaptive_shows_blocks),
         cmocka_unit_test(adaptive_streams),
         cmocka_unit_test(adaptive_backs_off),
+        cmocka_unit_test(adaptive_goes_through),
         cmocka_unit_test(adaptive_combs),
         cmocka_unit_test(adaptive_shuttles),
         cmocka_unit_test(adaptive_turns_over),
