@@ -176,29 +176,50 @@ static const char *processor_name(cl_device_id device)
     return name;
 }
 
-/* Returns whether it is open; if not, says why not, and nothing has changed. */
+/* Whether the device is as the one was that OpenCL's was made for. */
+static bool is_like(const struct hmmsvm_device_info *info, const struct hmmsvm_device_info *before)
+{
+    if (before->mode == info->mode && before->local_size <= info->local_size
+        && before->stack_size <= info->stack_size)
+        return true;
+    hmm_message("no device in the forked process: its parent's is in %s mode, with %zu bytes of local "
+                "memory and stacks of %zu; this one would be in %s mode (%s), with %zu and %zu",
+                hmmsvm_mode_name(before->mode), before->local_size, before->stack_size,
+                hmmsvm_mode_name(info->mode), info->reason, info->local_size, info->stack_size);
+    return false;
+}
+
+/*
+ * Returns whether it is open; if not, says why not. What is left of the parent's device in a forked
+ * process stays: another thread may be about to ask it for something.
+ */
 static bool device_open(struct hmm_device *d)
 {
-    struct hmmsvm_device *before = d->svm;
-    int err = hmmsvm_device_open(NULL, &d->svm);
+    struct hmmsvm_device *before = d->svm, *svm = NULL;
+    struct hmmsvm_device_info info;
+    int err = hmmsvm_device_open(NULL, &svm);
 
     if (err != 0) {
         const char *why = hmmsvm_last_error();
         hmm_message("no device: %s", why[0] != '\0' ? why : strerror(-err));
-        d->svm = before;
         return false;
     }
-    hmmsvm_device_info(d->svm, &d->info);
+    hmmsvm_device_info(svm, &info);
+    if (before != NULL && !is_like(&info, &d->info)) {
+        hmmsvm_device_close(svm);
+        return false;
+    }
+    d->info = info;
+    d->svm = svm;
     err = hmm_record_open(d) ? hmm_queue_start(d) : -1;
     if (err == 0) {
-        hmmsvm_device_close(before); /* the parent's: what is left of it here */
         d->open = true;
         return true;
     }
     if (err > 0)
         hmm_message("no device: cannot start a thread (%s)", strerror(err));
-    hmmsvm_device_close(d->svm);
     d->svm = before;
+    hmmsvm_device_close(svm);
     return false;
 }
 

@@ -63,7 +63,7 @@ struct hmm_printf;
  * @printf:    printf buffers to use again
  */
 struct hmm_device {
-    struct hmmsvm_device *svm;
+    _Atomic(struct hmmsvm_device *) svm;
     struct hmmsvm_device_info info;
     cl_bool available;
     _Atomic unsigned openings;

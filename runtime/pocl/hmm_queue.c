@@ -438,14 +438,17 @@ static void *completion_main(void *arg)
     }
 }
 
+/* A device that is just being opened has descriptors which the child would not know of. */
 static void before_fork(void)
 {
+    pthread_mutex_lock(&hmm_device.open_lock);
     pthread_mutex_lock(&hmm_device.lock);
 }
 
 static void after_fork_in_parent(void)
 {
     pthread_mutex_unlock(&hmm_device.lock);
+    pthread_mutex_unlock(&hmm_device.open_lock);
 }
 
 /*
@@ -459,7 +462,6 @@ static void after_fork_in_child(void)
     atomic_fetch_add(&d->openings, 1);
     d->open = false;
     d->available = CL_TRUE; /* whatever has become of the parent's */
-    pthread_mutex_init(&d->open_lock, NULL);
     pthread_mutex_init(&d->gvar_lock, NULL);
     pthread_cond_init(&d->work_cond, NULL);
     d->work = NULL;
@@ -471,6 +473,7 @@ static void after_fork_in_child(void)
     ready.active = false;
     ready.list = NULL;
     pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&d->open_lock);
 }
 
 static void register_fork(void)
@@ -602,7 +605,8 @@ void hmm_notify_cmdq_finished(cl_command_queue cq)
 {
     struct hmm_queue *q = cq->data;
 
-    POCL_BROADCAST_COND(q->idle);
+    if (!is_lost(cq)) /* those that wait are the parent's threads */
+        POCL_BROADCAST_COND(q->idle);
 }
 
 /** hmm_wait_event - waits until an event has ended; it is not locked */
@@ -668,10 +672,22 @@ void hmm_free_event_data(cl_event event)
     event->data = NULL;
 }
 
+/* Whether the context is another process's: what it has may wait for what will never end here. */
+static bool is_lost_context(cl_context context)
+{
+    for (unsigned i = 0; i < context->num_devices; i++) {
+        cl_command_queue queue = context->default_queues[i];
+
+        if (queue != NULL && queue->device->ops->notify == hmm_notify && is_lost(queue))
+            return true;
+    }
+    return false;
+}
+
 int hmm_init_queue(cl_device_id device, cl_command_queue queue)
 {
     struct hmm_queue *q;
-    cl_int err = hmm_device_reopen();
+    cl_int err = is_lost_context(queue->context) ? CL_DEVICE_NOT_AVAILABLE : hmm_device_reopen();
 
     (void)device;
     if (err != CL_SUCCESS)

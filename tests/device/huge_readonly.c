@@ -24,7 +24,7 @@ int main(void)
     agent_begin(&a, &h);
     p = memory_blocks(1);
     CHECK(!madvise(p, DEVMEM_BLOCK, MADV_HUGEPAGE));
-    for (int i = 0; i < PAGES; i++)
+    for (unsigned i = 0; i < PAGES; i++)
         p[i * 512] = i;
     if (memory_smaps(p, "AnonHugePages") != DEVMEM_BLOCK >> 10)
         SKIP("the kernel gives no huge page for MADV_HUGEPAGE");
@@ -50,7 +50,7 @@ int main(void)
     CHECK_EQ(s.huge_mirrored, 0);
     CHECK_EQ(p[300 * 512], 7);
     harness_mark(&h);
-    for (int i = 0; i < PAGES; i++)
+    for (unsigned i = 0; i < PAGES; i++)
         CHECK_EQ(agent_read(&a, p + i * 512), i == 300 ? 7 : i);
     CHECK_LE(harness_delta(&h).device_faults, 1);
     agent_write(&a, p + 301 * 512, 8);
