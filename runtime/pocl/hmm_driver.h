@@ -17,8 +17,8 @@
  *
  * Locking: pocl's own locks (event, queue) are taken before the driver's.
  * struct hmm_device's lock is a leaf: nothing is called with it held. fork()
- * waits for it, after those of pocl (pocl_survive_fork()); the others are as
- * new in the child, where nobody can have what they guard.
+ * takes open_lock and lock, after those of pocl (pocl_fork.h); gvar_lock is as
+ * new in the child, where nobody can have what it guards.
  */
 #ifndef HMM_DRIVER_H
 #define HMM_DRIVER_H
@@ -42,7 +42,7 @@ struct hmm_printf;
 
 /**
  * struct hmm_device - the one device; lives until the process ends, and is opened anew in a forked
- *                     child that creates a queue (contexts have one)
+ *                     child with its first context
  * @svm:       libhmmsvm's device
  * @info:      what it said of itself when it was opened
  * @available: what CL_DEVICE_AVAILABLE points to
@@ -114,7 +114,11 @@ struct hmm_event {
 /* hmm_device.c */
 uint64_t hmm_now_ns(void);
 
-/** hmm_device_reopen - opens the device anew in a forked child, the first time; an OpenCL error if it cannot be */
+/**
+ * hmm_device_reopen - opens the device in a forked child, the first time it is called there
+ *
+ * CL_SUCCESS, also where there is nothing to do, or CL_DEVICE_NOT_AVAILABLE after a message.
+ */
 cl_int hmm_device_reopen(void);
 
 /* hmm_queue.c */
