@@ -28,6 +28,8 @@ int main(void)
         p[i * 512] = i;
     if (memory_smaps(p, "AnonHugePages") != DEVMEM_BLOCK >> 10)
         SKIP("the kernel gives no huge page for MADV_HUGEPAGE");
+    /* It stays one, but khugepaged does not give it one entry again. */
+    CHECK(!madvise(p, DEVMEM_BLOCK, MADV_NOHUGEPAGE));
     CHECK(!mprotect(p + 7 * 512, HARNESS_PAGE, PROT_READ));
     CHECK(!mprotect(p + 7 * 512, HARNESS_PAGE, PROT_READ | PROT_WRITE));
     child = fork();
