@@ -5,15 +5,13 @@
  */
 #include "cl_harness.h"
 
-#include <sys/wait.h>
-
 static const char source[] =
     "kernel void k(global int *a) { a[get_global_id(0)] += 1; }\n";
 
 int main(void)
 {
     size_t global = 64;
-    int a[64] = { 0 }, status;
+    int a[64] = { 0 };
     cl_int value = 7, err;
 
     cl_open();
@@ -29,7 +27,6 @@ int main(void)
 
     for (int i = 0; i < 5; i++) {
         pid_t pid = fork();
-        CHECK(pid >= 0);
         if (pid == 0) {
             cl_event event;
             cl_bool available = CL_TRUE;
@@ -53,9 +50,7 @@ int main(void)
             EQ(a[0], i + 1);
             _exit(0);
         }
-        CHECK(waitpid(pid, &status, 0) == pid);
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            FAIL("the child ended with status 0x%x", (unsigned)status);
+        cl_child_ok(pid);
         cl_run(cl_queue, k, 64, 8, NULL);
         CL(clFinish(cl_queue));
         EQ(a[0], i + 2);

@@ -8,7 +8,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 
 #define ITEMS 256
 
@@ -143,16 +142,6 @@ static void uses_anew(int depth, bool is_kernel_mode)
     free(back);
 }
 
-static void wait_for(pid_t pid)
-{
-    int status;
-
-    CHECK(pid >= 0);
-    CHECK(waitpid(pid, &status, 0) == pid);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        FAIL("a child ended with status 0x%x", (unsigned)status);
-}
-
 int main(void)
 {
     pthread_t threads[3];
@@ -183,13 +172,13 @@ int main(void)
                 _exit(0);
             }
             if (i == 0)
-                wait_for(pid);
+                cl_child_ok(pid);
             EQ(inherited[0], 15);
             if (i == 1)
                 exit(0); /* with what libraries do at the end */
             _exit(0);
         }
-        wait_for(pid);
+        cl_child_ok(pid);
         EQ(inherited[0], 0);
         usleep(20000);
     }

@@ -5,8 +5,6 @@
  */
 #include "cl_harness.h"
 
-#include <sys/wait.h>
-
 static void is_refused(const char *what)
 {
     cl_int err = CL_SUCCESS;
@@ -62,19 +60,14 @@ static void child(void)
 
 int main(void)
 {
-    int status;
-
 #ifdef __SANITIZE_THREAD__
     SKIP("ThreadSanitizer takes no new threads in the child of a process that had some");
 #endif
     cl_open();
     pid_t pid = fork();
-    CHECK(pid >= 0);
     if (pid == 0)
         child();
-    CHECK(waitpid(pid, &status, 0) == pid);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        FAIL("the child ended with status 0x%x", (unsigned)status);
+    cl_child_ok(pid);
     CL(clFinish(cl_queue));
     return 0;
 }

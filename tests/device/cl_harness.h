@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* An OpenCL call that returns its error succeeds. */
@@ -147,6 +148,17 @@ __attribute__((unused)) static void cl_run(cl_command_queue queue, cl_kernel ker
 {
     CL(clEnqueueNDRangeKernel(queue, kernel, 1, NULL, &global, local != 0 ? &local : NULL, 0, NULL,
                               event));
+}
+
+/* Waits for a child, which must end with 0. */
+__attribute__((unused)) static void cl_child_ok(pid_t pid)
+{
+    int status;
+
+    CHECK(pid >= 0);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        FAIL("a child ended with status 0x%x", (unsigned)status);
 }
 
 #endif /* HMMSVM_TEST_CL_HARNESS_H */
