@@ -39,6 +39,7 @@
 #define HMMSVM_POLICY_PAGE_SIZE		4096u
 #define HMMSVM_POLICY_WORDS		(HMMSVM_POLICY_BLOCK_PAGES / 64)
 #define HMMSVM_POLICY_TUNABLES		16	/* at most, per policy */
+#define HMMSVM_POLICY_AHEAD		16	/* blocks */
 
 /* A set of pages of one block: bit (page % 64) of word (page / 64). */
 struct hmmsvm_pages {
@@ -104,7 +105,7 @@ struct hmmsvm_policy_env {
 	__u64 copy_page_ns;
 	__u64 running_ns;
 	__u64 random;
-	__u64 priv[40];
+	__u64 priv[64];
 };
 
 /**
@@ -117,12 +118,16 @@ struct hmmsvm_policy_env {
  * @absent: (device) there is no page: nobody has touched that memory yet, or it is swapped
  *	out. In device memory it begins as zeros, without a copy; where it is the device
  *	faults for each page that the application does not have.
+ * @ahead: (CPU) the CPU has not touched the block, but one before it, and the decision then
+ *	wanted this one to be asked about, too; @page is 0, and need not be in the range.
+ *	No count: nothing of it comes back, and nobody asks about the blocks after it.
  */
 struct hmmsvm_policy_fault {
 	__u32 page;
 	bool write;
 	bool sampled;
 	bool absent;
+	bool ahead;
 };
 
 enum hmmsvm_policy_action {
@@ -145,8 +150,19 @@ enum hmmsvm_policy_action {
  * @except: (faults) pages of a range that moves which stay where they are. The page of the fault
  *	must not be one of them: that is an error like the above. Of a huge page that the CPU
  *	wants back everything comes.
- * @writable: (device fault) what gets an entry with this fault may be written, where the
- *	application may write, too, even if the fault is a read: there is no second fault
+ * @writable: (device fault, tick) what gets an entry with this decision may be written, where
+ *	the application may write, too, even if the fault is a read: there is no second fault
+ * @populate: (device fault) of a range that the device is to see where it is, what nobody has
+ *	touched yet gets its pages at once, from that of the fault on; otherwise as many as a
+ *	sequential access has come to
+ * @ahead: (CPU fault) ask about so many of the blocks that follow, at most
+ *	HMMSVM_POLICY_AHEAD, one after the other, as long as they have pages in device memory: who
+ *	goes through memory need not fault on each of them
+ * @victim: (TO_DEVICE) start of the block that leaves first if there is no room, if it has a
+ *	place in device memory that may be taken; 0: whom the eviction policy chooses
+ *
+ * In a tick, what TO_DEVICE brought over gets its entries at once. NONE with a range gives them to
+ * what has none, where it is. The pages of @except then stay, or are not shown unasked.
  *
  * Pages of a range that comes over and that are there already, or that cannot move (file, shared,
  * pinned, locked), stay; that is no error.
@@ -157,6 +173,9 @@ struct hmmsvm_policy_decision {
 	__u32 count;
 	struct hmmsvm_pages except;
 	bool writable;
+	bool populate;
+	__u32 ahead;
+	__u64 victim;
 };
 
 /**
@@ -186,8 +205,8 @@ struct hmmsvm_tunable {
  *	is mapped where it is, with as many neighbours as there are.
  * @cpu_fault: the CPU touched a page in device memory. The range that comes back;
  *	the page itself comes back in any case. NULL: its region.
- * @tick: called for each block the device has used, in order, every so often: NONE,
- *	TO_DEVICE (promote), TO_SYSTEM (demote) or WITHDRAW (sample). May be NULL.
+ * @tick: called for each block the device has used, in order, every so often: NONE (with a
+ *	range: show), TO_DEVICE (promote), TO_SYSTEM (demote) or WITHDRAW (sample). May be NULL.
  * @evicted: pages of the block are about to be evicted. May be NULL.
  */
 struct hmmsvm_placement {

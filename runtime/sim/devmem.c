@@ -260,6 +260,31 @@ static bool victim_wrote(const struct sim_devmem *dm)
     return false;
 }
 
+/* The chunk in which the block at that address begins; SIM_NONE: it is nothing to evict. */
+uint32_t sim_devmem_named(struct sim *s, uint64_t address)
+{
+    uint64_t page = address / HMMSVM_POLICY_PAGE_SIZE;
+    struct sim_devmem *dm = &s->dm;
+    const struct sim_block *block;
+    uint32_t i, c;
+
+    if (page >= HMMSVM_TRACE_PAGES || !s->setup->layout->number[page / SIM_BLOCK_PAGES])
+        return SIM_NONE;
+    block = &s->blocks[sim_layout_block(s->setup->layout, page)];
+    for (i = 0; i < SIM_REGIONS; i++) {
+        if (block->regions[i] == SIM_NONE)
+            continue;
+        c = block->regions[i] / SIM_REGIONS;
+        if (!dm->policy[c].used)
+            continue;
+        dm->chunks[c].evicting = true;
+        chunk_show(dm, c);
+        chunk_update_list(dm, c);
+        return c;
+    }
+    return SIM_NONE;
+}
+
 uint32_t sim_devmem_victim(struct sim *s)
 {
     struct sim_devmem *dm = &s->dm;

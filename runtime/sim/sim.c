@@ -199,17 +199,18 @@ static void shown(const struct sim *s, uint32_t page, const struct hmmsvm_policy
     }
 }
 
-/* Sets the entries that a fault on page sets, as mirror_set(). */
-static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write,
-                        const struct hmmsvm_policy_decision *d)
+/*
+ * Sets the entries that a fault on page sets, as mirror_set(); of system memory those of
+ * [see, see + seen).
+ */
+static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write, uint32_t see,
+                        uint32_t seen, const struct hmmsvm_policy_decision *d)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t around = s->setup->fault_around, first = page & ~(around - 1), count = around, i;
     bool device = hmmsvm_pages_test(&block->policy.resident, page);
-    uint32_t see, seen;
 
     clip(block, page, &first, &count);
-    shown(s, page, d, &see, &seen);
     write = write || d->writable;
     if (!block->table && count == SIM_BLOCK_PAGES &&
         (device ? pages_equal(&block->policy.resident, &all_pages) &&
@@ -288,13 +289,17 @@ static uint32_t to_system(struct sim *s, uint32_t b, uint32_t first, uint32_t co
     return n;
 }
 
-/* Evicts a chunk. False if there is no hope. */
-static bool make_room(struct sim *s)
+/* Evicts a chunk, that of the victim if it is there. False if there is no hope. */
+static bool make_room(struct sim *s, uint64_t victim)
 {
-    uint32_t c = sim_devmem_victim(s), i, last = SIM_NONE;
+    uint32_t c = SIM_NONE, i, last = SIM_NONE;
     struct sim_chunk *chunk;
     bool counted = false;
 
+    if (victim)
+        c = sim_devmem_named(s, victim);
+    if (c == SIM_NONE)
+        c = sim_devmem_victim(s);
     if (c == SIM_NONE)
         return false;
     chunk = &s->dm.chunks[c];
@@ -345,14 +350,14 @@ static bool make_room(struct sim *s)
  * there is room. How many pages that was.
  */
 static uint32_t to_device(struct sim *s, uint32_t b, uint32_t first, uint32_t count,
-                          const struct hmmsvm_pages *except)
+                          const struct hmmsvm_pages *except, uint64_t victim)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t pages = 0, zeroed = 0, refaults = 0, tries, i;
     uint64_t begin;
 
     for (tries = 0; sim_devmem_reserve(s, b, first, count) && tries < SIM_VICTIMS; tries++)
-        if (!make_room(s))
+        if (!make_room(s, tries ? 0 : victim))
             break;
     begin = now_ns(s);
     zap(block, first, count);
@@ -459,7 +464,11 @@ static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, ui
     }
     for (i = 0; i < 8 && range->streams[i].expected != number; i++)
         ;
-    if (i < 8) {
+    if (d->populate && has_range(d)) {
+        pages = s->setup->fault_around;
+        i = range->next;
+        range->next = (i + 1) % 8;
+    } else if (i < 8) {
         pages = 2 * range->streams[i].pages;
         if (pages > s->setup->fault_around)
             pages = s->setup->fault_around;
@@ -486,6 +495,7 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
                   !(write && hmmsvm_pages_test(&block->zero, page));
     uint32_t moved = 0;
     struct asked before;
+    uint32_t see, seen;
 
     block->used = true;
     s->count->device_faults++;
@@ -519,12 +529,12 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     if (!resident && d.action == HMMSVM_ACTION_TO_DEVICE) {
         clip(block, page, &d.first, &d.count);
         if (exists || !hmmsvm_pages_test(&block->exists, page))
-            moved = to_device(s, b, d.first, d.count, &d.except);
+            moved = to_device(s, b, d.first, d.count, &d.except, d.victim);
         if (!exists && !hmmsvm_pages_test(&block->policy.resident, page)) {
             /* It has no page of its own, nor was there room for one: it gets one before. */
             s->count->app_faults++;
             app_touch(block, page, 1, write);
-            moved += to_device(s, b, d.first, d.count, &d.except);
+            moved += to_device(s, b, d.first, d.count, &d.except, d.victim);
         }
     } else if (!exists) {
         bring_in(s, ranges, b, page, write, &d);
@@ -533,32 +543,34 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     if (moved || exists)
         average(&s->env.device_fault_ns, &s->observed.device_fault,
                 s->machine->device_fault_ps / SIM_PS);
-    set_entries(s, b, page, write, &d);
+    shown(s, page, &d, &see, &seen);
+    set_entries(s, b, page, write, see, seen, &d);
 }
 
-static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)
+/* Asks what of the block is to come back as the CPU used, or is about to use, that page. */
+static struct hmmsvm_policy_decision cpu_ask(struct sim *s, struct sim_block *block,
+                                             const struct hmmsvm_policy_fault *fault)
 {
-    struct sim_block *block = &s->blocks[b];
-    struct hmmsvm_policy_fault fault = { .page = page, .write = write };
     struct hmmsvm_policy_decision d = {
-        .first = page & ~(SIM_REGION_PAGES - 1),
+        .first = fault->page & ~(SIM_REGION_PAGES - 1),
         .count = SIM_REGION_PAGES,
     };
-    uint64_t begin = now_ns(s), took, copy;
     struct asked before;
-    uint32_t n;
 
-    s->count->cpu_faults++;
     ask(s, block, &before);
-    block->policy.cpu_faults++;
-    before.block.cpu_faults++;
+    if (!fault->ahead) {
+        block->policy.cpu_faults++;
+        before.block.cpu_faults++;
+    }
     if (s->setup->placement->cpu_fault) {
         d.count = 0;
-        s->setup->placement->cpu_fault(&s->env, &block->policy, &fault, &d);
+        s->setup->placement->cpu_fault(&s->env, &block->policy, fault, &d);
         asked(s, block, &before);
-        if (!decision_valid(&d, page)) {
+        if (fault->ahead && !d.count)
+            return d;
+        if (!decision_valid(&d, fault->ahead ? d.first : fault->page)) {
             decision_wrong(s, SIM_BAD_RANGE);
-            d = (struct hmmsvm_policy_decision){ .first = page, .count = 1 };
+            d = (struct hmmsvm_policy_decision){ .first = fault->page, .count = 1 };
         }
     }
     block->policy.cpu_ns = s->env.now_ns;
@@ -567,12 +579,49 @@ static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)
         d.count = SIM_BLOCK_PAGES;
         d.except = no_pages;
     }
-    clip(block, page, &d.first, &d.count);
+    clip(block, fault->ahead ? d.first : fault->page, &d.first, &d.count);
+    return d;
+}
+
+/* Blocks that follow the one that the CPU faulted in. */
+static void cpu_ahead(struct sim *s, uint32_t b, uint32_t blocks)
+{
+    if (blocks > HMMSVM_POLICY_AHEAD)
+        blocks = HMMSVM_POLICY_AHEAD;
+    while (blocks--) {
+        struct hmmsvm_policy_fault fault = { .ahead = true };
+        struct hmmsvm_policy_decision d;
+        struct sim_block *block;
+
+        if (++b >= s->setup->layout->count ||
+            s->setup->layout->start[b] != s->setup->layout->start[b - 1] + SIM_BLOCK_PAGES)
+            return;
+        block = &s->blocks[b];
+        if (pages_none(&block->policy.resident))
+            return;
+        d = cpu_ask(s, block, &fault);
+        if (!d.count)
+            return;
+        spend(s, s->machine->copy_ps);
+        to_system(s, b, d.first, d.count, &d.except, REASON_CPU);
+    }
+}
+
+static void cpu_fault(struct sim *s, uint32_t b, uint32_t page, bool write)
+{
+    struct hmmsvm_policy_fault fault = { .page = page, .write = write };
+    uint64_t begin = now_ns(s), took, copy;
+    struct hmmsvm_policy_decision d;
+    uint32_t n;
+
+    s->count->cpu_faults++;
+    d = cpu_ask(s, &s->blocks[b], &fault);
     spend(s, s->machine->cpu_fault_ps + s->machine->copy_ps);
     n = to_system(s, b, d.first, d.count, &d.except, REASON_CPU);
     took = now_ns(s) - begin;
     copy = n * s->env.copy_page_ns;
     average(&s->env.cpu_fault_ns, &s->observed.cpu_fault, took > copy ? took - copy : 1);
+    cpu_ahead(s, b, d.ahead);
 }
 
 /* ---- ticks --------------------------------------------------------------------------------- */
@@ -600,13 +649,25 @@ static void tick_migrate(struct sim *s, uint32_t b, const struct hmmsvm_policy_d
         }
         clip(block, at, &first, &count);
         if (d->action == HMMSVM_ACTION_TO_DEVICE) {
-            to_device(s, b, first, count, &no_pages);
+            to_device(s, b, first, count, &d->except, d->victim);
+            /* The device sees at once what came. */
+            if (hmmsvm_pages_test(&block->policy.resident, first))
+                set_entries(s, b, first, false, 0, 0, d);
         } else if (d->action == HMMSVM_ACTION_TO_SYSTEM) {
             spend(s, s->machine->copy_ps);
-            to_system(s, b, first, count, &no_pages, REASON_REQUEST);
+            to_system(s, b, first, count, &d->except, REASON_REQUEST);
         }
         at = first + count;
     }
+}
+
+/* The device sees the range where it is; what it saw before stays. */
+static void tick_show(struct sim *s, uint32_t b, const struct hmmsvm_policy_decision *d)
+{
+    if (s->blocks[b].huge_entry)
+        return;
+    spend(s, s->machine->withdraw_ps);
+    set_entries(s, b, d->first, false, d->first, d->count, d);
 }
 
 static void tick(struct sim *s)
@@ -625,7 +686,15 @@ static void tick(struct sim *s)
         s->setup->placement->tick(&s->env, &block->policy, &d);
         asked(s, block, &before);
         switch (d.action) {
-        case HMMSVM_ACTION_NONE: break;
+        case HMMSVM_ACTION_NONE:
+            if (!d.count)
+                break;
+            if (decision_valid(&d, d.first))
+                tick_show(s, b, &d);
+            else
+                decision_wrong(s, SIM_BAD_RANGE);
+            actions++;
+            break;
         case HMMSVM_ACTION_WITHDRAW:
             block->withdrawn = true;
             block->policy.withdrawn_ns = now_ns(s);

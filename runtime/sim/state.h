@@ -85,6 +85,7 @@ bool sim_devmem_alloc_huge(struct sim *s, uint32_t block);
 void sim_devmem_free(struct sim *s, uint32_t block, uint32_t page);
 void sim_devmem_touch(struct sim *s, uint32_t block, uint32_t page);
 uint32_t sim_devmem_victim(struct sim *s);
+uint32_t sim_devmem_named(struct sim *s, uint64_t address);
 void sim_devmem_evicted(struct sim *s, uint32_t chunk);
 /* Whether all of the block lies in one chunk, in order. */
 bool sim_devmem_contiguous(const struct sim *s, uint32_t block);
