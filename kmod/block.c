@@ -594,7 +594,7 @@ static void tick_migrate(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 	if (mmap_read_trylock(mm)) {
 		hmmsvm_migrate_piece(ctx, start, start + d->count * PAGE_SIZE,
 				     d->action == HMMSVM_ACTION_TO_DEVICE ?
-				     HMMSVM_MIGRATE_TO_DEVICE : HMMSVM_MIGRATE_TO_SYSTEM, &moved);
+				     HMMSVM_MIGRATE_TO_DEVICE : HMMSVM_MIGRATE_TO_SYSTEM, d, &moved);
 		mmap_read_unlock(mm);
 	}
 	mmput_async(mm);

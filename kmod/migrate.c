@@ -119,6 +119,12 @@ static void copy_pages(struct page *to, struct page *from, unsigned int nr)
 		copy_highpage(to + i, from + i);
 }
 
+/* Whether there is one in the set, which may be NULL. */
+static bool pages_any(const struct hmmsvm_pages *set)
+{
+	return set && hmmsvm_pages_count(set, 0, HMMSVM_BLOCK_PAGES);
+}
+
 /* ---- to system memory ----------------------------------------------------------- */
 
 /* What a way back to system memory has to know and finds out. */
@@ -288,7 +294,8 @@ static int home_by_address(struct migrate_home *home, unsigned long start, unsig
 	bool found;
 	int err;
 
-	if (end - start == HMMSVM_BLOCK_SIZE)
+	/* A huge page goes whole, or is split. */
+	if (end - start == HMMSVM_BLOCK_SIZE && !pages_any(home->except))
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
 	memset(dst, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*dst));
 	home->start = start;
@@ -518,14 +525,16 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 /*
  * Brings pages [@first, @first + @count) of @block, as far as they lie in @vma,
  * to device memory. The application's mmap_lock is held for reading; nothing
- * else is. Those in @except (may be NULL) stay. @absent (may be NULL) is a page that was not
- * in device memory. @moved is added to.
+ * else is. @decision (NULL: it is a request) is the policy's that wants that, and says which
+ * stay all the same. @absent (may be NULL) is a page that was not in device memory.
+ * @moved is added to.
  */
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
-			      const struct hmmsvm_pages *except,
+			      const struct hmmsvm_policy_decision *decision,
 			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved)
 {
+	const struct hmmsvm_pages *except = decision ? &decision->except : NULL;
 	unsigned long start = max(block->policy.start + first * PAGE_SIZE, vma->vm_start);
 	unsigned long end = min(block->policy.start + (first + count) * PAGE_SIZE, vma->vm_end);
 	struct migrate_vma args = {
@@ -567,8 +576,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	args.dst = work->dst;
 	/* What the core isolates as a whole moves as a whole. */
 	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE) &&
-	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE &&
-	    !(except && hmmsvm_pages_count(except, 0, HMMSVM_BLOCK_PAGES)))
+	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE && !pages_any(except))
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
 	memset(work->dst, 0, sizeof(work->dst));
 	if (!migrate_vma_setup(&args) && args.cpages) {
@@ -599,13 +607,16 @@ out_free:
 
 /*
  * Brings [@start, @end), within a block and @vma, back to system memory. The
- * mmap_lock of @vma is held. @moved is added to.
+ * mmap_lock of @vma is held. @decision as in hmmsvm_migrate_to_device(). @moved is added to.
  */
 void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
-			      unsigned long start, unsigned long end, struct hmmsvm_moved *moved)
+			      unsigned long start, unsigned long end,
+			      const struct hmmsvm_policy_decision *decision,
+			      struct hmmsvm_moved *moved)
 {
 	struct migrate_home home = {
 		.vma = vma,
+		.except = decision ? &decision->except : NULL,
 		.gfp = MIGRATE_GFP_CLOSE,
 		.reason = HMMSVM_REASON_REQUEST,
 	};
@@ -636,11 +647,12 @@ static bool request_applies(const struct vm_area_struct *vma, u32 flags)
 
 /*
  * Moves what of [@start, @end), within a block, can move, whatever mappings it
- * has. HMMSVM_MIGRATE_* say where to. The application's mmap_lock is held.
- * Returns 0, -EFAULT if a part is not mapped, or -ENOMEM.
+ * has. HMMSVM_MIGRATE_* say where to. @decision as in hmmsvm_migrate_to_device(). The
+ * application's mmap_lock is held. Returns 0, -EFAULT if a part is not mapped, or -ENOMEM.
  */
 int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
-			 u32 flags, struct hmmsvm_moved *moved)
+			 u32 flags, const struct hmmsvm_policy_decision *decision,
+			 struct hmmsvm_moved *moved)
 {
 	struct vm_area_struct *vma;
 	struct hmmsvm_block *block;
@@ -663,7 +675,7 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 			continue;
 		}
 		if (flags & HMMSVM_MIGRATE_TO_SYSTEM) {
-			hmmsvm_migrate_to_system(ctx, vma, at, stop, moved);
+			hmmsvm_migrate_to_system(ctx, vma, at, stop, decision, moved);
 			block = hmmsvm_block_find(ctx, at);
 			if (block)
 				moved->stayed += hmmsvm_block_resident(ctx, block,
@@ -675,7 +687,7 @@ int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsign
 				return -ENOMEM;
 			hmmsvm_migrate_to_device(ctx, vma, block,
 						 (at - block->policy.start) >> PAGE_SHIFT,
-						 (stop - at) >> PAGE_SHIFT, NULL, NULL, moved);
+						 (stop - at) >> PAGE_SHIFT, decision, NULL, moved);
 		}
 		at = stop;
 	}
@@ -775,7 +787,7 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 			}
 		}
 		stop = min(end, (at | (HMMSVM_BLOCK_SIZE - 1)) + 1);
-		ret = hmmsvm_migrate_piece(ctx, at, stop, request->flags, &moved);
+		ret = hmmsvm_migrate_piece(ctx, at, stop, request->flags, NULL, &moved);
 		mmap_read_unlock(mm);
 		if (ret && ret != -EFAULT) {
 			err = ret;

@@ -28,14 +28,17 @@ struct hmmsvm_absent {
 bool hmmsvm_migrate_possible(const struct vm_area_struct *vma);
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
-			      const struct hmmsvm_pages *except,
+			      const struct hmmsvm_policy_decision *decision,
 			      const struct hmmsvm_absent *absent, struct hmmsvm_moved *moved);
 void hmmsvm_migrate_to_limit(struct hmmsvm_context *ctx);
 void hmmsvm_migrate_to_system(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
-			      unsigned long start, unsigned long end, struct hmmsvm_moved *moved);
+			      unsigned long start, unsigned long end,
+			      const struct hmmsvm_policy_decision *decision,
+			      struct hmmsvm_moved *moved);
 vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf);
 int hmmsvm_migrate_piece(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
-			 u32 flags, struct hmmsvm_moved *moved);
+			 u32 flags, const struct hmmsvm_policy_decision *decision,
+			 struct hmmsvm_moved *moved);
 int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *request);
 void hmmsvm_migrate_empty_of(struct hmmsvm_context *ctx);
 void hmmsvm_migrate_empty(struct hmmsvm_devmem *dm);

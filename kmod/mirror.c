@@ -642,7 +642,7 @@ static void mirror_migrate(struct mirror_fault *f)
 	absent.seq = f->seq;
 	begin = ktime_get_ns();
 	hmmsvm_migrate_to_device(f->ctx, vma, f->block, f->decision.first, f->decision.count,
-				 &f->decision.except, &absent, &moved);
+				 &f->decision, &absent, &moved);
 	f->moving_ns += ktime_get_ns() - begin;
 }
 
@@ -693,7 +693,7 @@ static bool mirror_make_writable(struct mirror_fault *f)
 	hmm.start = f->base + first * PAGE_SIZE;
 	hmm.end = f->base + (last + 1) * PAGE_SIZE;
 	if (comes_back)
-		hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, &moved);
+		hmmsvm_migrate_to_system(f->ctx, vma, hmm.start, hmm.end, NULL, &moved);
 	memset(f->pfns, 0, (last + 1 - first) * sizeof(*f->pfns));
 	hmm.notifier_seq = mmu_interval_read_begin(&f->range->notifier);
 	if (hmm_range_fault(&hmm))
