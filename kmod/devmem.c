@@ -685,18 +685,45 @@ static int devmem_choose(struct hmmsvm_context *ctx, unsigned int missing,
 }
 
 /*
- * A chunk to empty, as @ctx is @missing regions short: chosen by its eviction policy among those of
- * the contexts that have to make room, and if they have none that can go, of its own. Of a chunk of
+ * The chunk where @named, a block of @ctx, has its first place that may go now, or -1. What
+ * @ctx has there may go for it, whoever else would have to make room; but nothing that is
+ * advised to stay.
+ */
+static int devmem_named(struct hmmsvm_context *ctx, unsigned int missing,
+			struct hmmsvm_block *named, struct hmmsvm_victim *victim, bool *all)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	unsigned int i;
+
+	for (i = 0; i < HMMSVM_BLOCK_REGIONS; i++) {
+		struct hmmsvm_region *region = named->regions[i];
+		struct hmmsvm_chunk *chunk;
+
+		if (!region || !region->used)
+			continue;
+		chunk = region_chunk(dm, region);
+		if (chunk_is_hidden(chunk) || chunk->policy->preferred)
+			continue;
+		victim->scope = hmmsvm_share_victims(ctx, missing, true, all);
+		return region->chunk;
+	}
+	return -1;
+}
+
+/*
+ * A chunk to empty, as @ctx is @missing regions short: that where its block @named (NULL: none) has
+ * a place that may go; otherwise chosen by its eviction policy among those of the contexts that
+ * have to make room, and if they have none that can go, of its own. Of a chunk of
  * several contexts only what those have goes. One that would not go is passed over for a while, or
  * until nothing else is left, whatever the policy: somebody holds its pages. Nobody
  * else gets the chunk, no region of it is taken, and so no page of it allocated, until
  * hmmsvm_devmem_evicted().
  */
 void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
-			  struct hmmsvm_victim *victim)
+			  struct hmmsvm_block *named, struct hmmsvm_victim *victim)
 {
 	struct hmmsvm_devmem *dm = ctx->devmem;
-	int chosen;
+	int chosen = -1;
 	bool all;
 
 	victim->chunk = NULL;
@@ -704,7 +731,10 @@ void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
 	spin_lock(&dm->lock);
 	if (dm->nr_stuck && time_after(jiffies, dm->stuck_since + DEVMEM_STUCK))
 		devmem_forget_stuck(dm);
-	chosen = devmem_choose(ctx, missing, victim, &all);
+	if (named)
+		chosen = devmem_named(ctx, missing, named, victim, &all);
+	if (chosen == -1)
+		chosen = devmem_choose(ctx, missing, victim, &all);
 	if (chosen == -1 && dm->nr_stuck) {
 		devmem_forget_stuck(dm);
 		chosen = devmem_choose(ctx, missing, victim, &all);

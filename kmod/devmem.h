@@ -110,7 +110,7 @@ struct hmmsvm_context *hmmsvm_devmem_user(struct hmmsvm_devmem *dm, struct page 
 					  struct hmmsvm_block **block);
 
 void hmmsvm_devmem_victim(struct hmmsvm_context *ctx, unsigned int missing,
-			  struct hmmsvm_victim *victim);
+			  struct hmmsvm_block *named, struct hmmsvm_victim *victim);
 void hmmsvm_devmem_evicted(struct hmmsvm_devmem *dm, const struct hmmsvm_victim *victim);
 struct hmmsvm_chunk *hmmsvm_devmem_next_of(struct hmmsvm_devmem *dm, struct hmmsvm_context *ctx,
 					   unsigned int *at, struct hmmsvm_pages *pages);

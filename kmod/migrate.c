@@ -354,8 +354,12 @@ static void empty_chunk(struct hmmsvm_devmem *dm, struct hmmsvm_chunk *chunk,
 	}
 }
 
-/* Evicts pages for @ctx, which wants @missing regions more. Returns false if there is no hope. */
-static bool make_room(struct hmmsvm_context *ctx, unsigned int missing)
+/*
+ * Evicts pages for @ctx, which wants @missing regions more: where its block @named (NULL: none) has
+ * a place, if that may go. Returns false if there is no hope.
+ */
+static bool make_room(struct hmmsvm_context *ctx, unsigned int missing,
+		      struct hmmsvm_block *named)
 {
 	struct migrate_home home = {
 		.gfp = MIGRATE_GFP,
@@ -370,7 +374,7 @@ static bool make_room(struct hmmsvm_context *ctx, unsigned int missing)
 	number = kmalloc_obj(*number, GFP_KERNEL);
 	if (!number)
 		return false;
-	hmmsvm_devmem_victim(ctx, missing, &victim);
+	hmmsvm_devmem_victim(ctx, missing, named, &victim);
 	if (victim.error)
 		hmmsvm_count(ctx, policy_errors);
 	if (!victim.chunk) {
@@ -394,7 +398,7 @@ void hmmsvm_migrate_to_limit(struct hmmsvm_context *ctx)
 
 	for (tries = 0; tries < ctx->devmem->nr_chunks && hmmsvm_share_over_limit(ctx) &&
 			!fatal_signal_pending(current); tries++) {
-		if (!make_room(ctx, 0))
+		if (!make_room(ctx, 0, NULL))
 			break;
 		cond_resched();
 	}
@@ -526,8 +530,8 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
  * Brings pages [@first, @first + @count) of @block, as far as they lie in @vma,
  * to device memory. The application's mmap_lock is held for reading; nothing
  * else is. @decision (NULL: it is a request) is the policy's that wants that, and says which
- * stay all the same. @absent (may be NULL) is a page that was not in device memory.
- * @moved is added to.
+ * stay all the same, and what goes first if there is no room. @absent (may be NULL) is a page
+ * that was not in device memory. @moved is added to.
  */
 void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
 			      struct hmmsvm_block *block, unsigned int first, unsigned int count,
@@ -544,6 +548,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 		.pgmap_owner = hmmsvm_devmem_owner(),
 		.flags = MIGRATE_VMA_SELECT_SYSTEM,
 	};
+	struct hmmsvm_block *named = NULL;
 	struct hmmsvm_moved this = {};
 	u64 begin = ktime_get_ns(), copying;
 	unsigned int tries, missing, page = -1u;
@@ -564,10 +569,12 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	if (absent && !mmu_interval_read_retry(absent->notifier, absent->seq))
 		page = absent->page;
 	this.there = hmmsvm_block_resident(ctx, block, first, count);
+	if (decision && decision->victim)
+		named = hmmsvm_block_find(ctx, decision->victim);
 	for (tries = 0;; tries++) {
 		missing = hmmsvm_devmem_reserve(ctx, block, first, count, page, &this.limited);
 		if (!missing || tries == MIGRATE_VICTIMS || fatal_signal_pending(current) ||
-		    !make_room(ctx, missing))
+		    !make_room(ctx, missing, tries ? NULL : named))
 			break;
 	}
 
