@@ -4,8 +4,8 @@
  *
  * The mechanism asks here what to do; here is where a policy is called, where
  * what it says is checked, and where advice overrules it. Nothing here moves a
- * page, but for the tick, which carries out what the policy wants done without
- * a fault.
+ * page or sets an entry, but for the tick, which carries out what the policy wants
+ * done without a fault.
  *
  * A context without device memory has no blocks and asks no policy.
  *
@@ -581,10 +581,24 @@ static void tick_withdraw(struct hmmsvm_context *ctx, struct hmmsvm_block *block
 		     ktime_get_ns());
 }
 
+/* Has the device see the range where it is; what it sees as a whole it sees. */
+static void tick_show(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+		      const struct hmmsvm_policy_decision *d)
+{
+	unsigned long start = block->policy.start + d->first * PAGE_SIZE;
+
+	if (hmmsvm_range_is_whole(ctx, start) || !mmget_not_zero(ctx->app_mm))
+		return;
+	hmmsvm_mirror_show(ctx, start, start + PAGE_SIZE, d);
+	mmput_async(ctx->app_mm);
+}
+
 static void tick_migrate(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			 const struct hmmsvm_policy_decision *d)
 {
 	unsigned long start = block->policy.start + d->first * PAGE_SIZE;
+	unsigned long end = start + d->count * PAGE_SIZE;
+	bool to_device = d->action == HMMSVM_ACTION_TO_DEVICE;
 	struct mm_struct *mm = ctx->app_mm;
 	struct hmmsvm_moved moved = {};
 
@@ -592,12 +606,28 @@ static void tick_migrate(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 		return;
 	/* A tick is not worth waiting for. */
 	if (mmap_read_trylock(mm)) {
-		hmmsvm_migrate_piece(ctx, start, start + d->count * PAGE_SIZE,
-				     d->action == HMMSVM_ACTION_TO_DEVICE ?
-				     HMMSVM_MIGRATE_TO_DEVICE : HMMSVM_MIGRATE_TO_SYSTEM, d, &moved);
+		hmmsvm_migrate_piece(ctx, start, end, to_device ? HMMSVM_MIGRATE_TO_DEVICE :
+				     HMMSVM_MIGRATE_TO_SYSTEM, d, &moved);
 		mmap_read_unlock(mm);
+		if (to_device)
+			hmmsvm_mirror_show(ctx, start, end, d);
 	}
 	mmput_async(mm);
+}
+
+static void tick_carry_out(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			   const struct hmmsvm_policy_decision *d)
+{
+	hmmsvm_block_stall(ctx);
+	if (d->action == HMMSVM_ACTION_WITHDRAW)
+		tick_withdraw(ctx, block);
+	else if (!block_decision_valid(d, d->first))
+		hmmsvm_count(ctx, policy_errors);
+	else if (d->action == HMMSVM_ACTION_NONE)
+		tick_show(ctx, block, d);
+	else
+		tick_migrate(ctx, block, d);
+	hmmsvm_block_go_on(ctx);
 }
 
 static void block_tick(struct work_struct *work)
@@ -618,22 +648,8 @@ static void block_tick(struct work_struct *work)
 		if (ctx->placement->tick)
 			ctx->placement->tick(block_env(ctx, block), &block->policy, &d);
 		spin_unlock(&ctx->devmem->lock);
-		switch (d.action) {
-		case HMMSVM_ACTION_NONE:
-			break;
-		case HMMSVM_ACTION_WITHDRAW:
-			hmmsvm_block_stall(ctx);
-			tick_withdraw(ctx, block);
-			hmmsvm_block_go_on(ctx);
-			actions++;
-			break;
-		default:
-			hmmsvm_block_stall(ctx);
-			if (block_decision_valid(&d, d.first))
-				tick_migrate(ctx, block, &d);
-			else
-				hmmsvm_count(ctx, policy_errors);
-			hmmsvm_block_go_on(ctx);
+		if (d.action != HMMSVM_ACTION_NONE || d.count) {
+			tick_carry_out(ctx, block, &d);
 			actions++;
 		}
 		/* Who ends the context waits for this. */

@@ -69,6 +69,19 @@ bool hmmsvm_context_is_engine(struct hmmsvm_context *ctx)
 	return current->mm && READ_ONCE(ctx->engine_mm) == current->mm;
 }
 
+/* The engine's mm with a reference from mmget(); NULL if there is none, or it has ended. */
+struct mm_struct *hmmsvm_context_get_engine(struct hmmsvm_context *ctx)
+{
+	struct mm_struct *mm;
+
+	mutex_lock(&contexts_lock);
+	mm = ctx->engine_mm;
+	if (mm && !mmget_not_zero(mm))
+		mm = NULL;
+	mutex_unlock(&contexts_lock);
+	return mm;
+}
+
 /* Whether the caller is the context's application or its engine. */
 bool hmmsvm_context_is_party(struct hmmsvm_context *ctx)
 {

@@ -14,10 +14,12 @@
  *   range.c    watching the application's page table
  *   events.c   event rings and tracepoints           (bottom)
  *
- * Calls go downwards, with two exceptions: the policy's tick (block.c) has
- * migrate.c move pages, and the core calls migrate.c for a CPU fault.
+ * Calls go downwards, with three exceptions: the policy's tick (block.c) has
+ * migrate.c move pages and mirror.c show them, and the core calls migrate.c for
+ * a CPU fault.
  *
- * Lock order, outermost first. Left column: a device fault. Right column: a
+ * Lock order, outermost first. Left column: a device fault, or what a tick shows
+ * (which only TRIES the engine's mmap_lock). Right column: a
  * change of the application's page table. They meet in range->lock only.
  *
  *   engine mm: mmap_lock or VMA lock (read)    application mm: mmap_lock, and
@@ -249,16 +251,20 @@ int hmmsvm_context_bind(struct hmmsvm_context *ctx, const struct hmmsvm_create *
 int hmmsvm_context_attach(struct hmmsvm_context *ctx);
 bool hmmsvm_context_bound(struct hmmsvm_context *ctx);
 bool hmmsvm_context_is_engine(struct hmmsvm_context *ctx);
+struct mm_struct *hmmsvm_context_get_engine(struct hmmsvm_context *ctx);
 bool hmmsvm_context_is_party(struct hmmsvm_context *ctx);
 
 /* mirror.c */
 int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma);
+void hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
+			const struct hmmsvm_policy_decision *decision);
 void hmmsvm_mirror_forget_pending(struct hmmsvm_context *ctx);
 
 /* range.c */
 struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long addr);
 struct hmmsvm_range *hmmsvm_range_get(struct hmmsvm_context *ctx, unsigned long addr);
 void hmmsvm_range_withdraw(struct hmmsvm_range *range, unsigned long start, unsigned long end);
+bool hmmsvm_range_is_whole(struct hmmsvm_context *ctx, unsigned long addr);
 void hmmsvm_range_split(struct hmmsvm_range *range, unsigned int nr);
 void hmmsvm_ranges_free(struct hmmsvm_context *ctx);
 unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,

@@ -25,6 +25,9 @@
  * around it. The entry of a device page shows the memory behind it (devmem.c). The
  * application's page table may show it as well, where the memory is coherent.
  *
+ * The policy's tick sets entries without a fault, by the first phase alone and where it
+ * need not wait: what it leaves out is seen by a fault.
+ *
  * Entries are ordinary PFNs without a reference to their pages: what keeps a
  * page is the application's own mapping, and nobody takes that away without
  * the notifier that takes ours away first (range.c).
@@ -78,6 +81,7 @@ struct mirror_fault {
 	bool present;			/* there is a page, whether it allows the access or not */
 	bool migratable;		/* of a kind that can be in device memory */
 	bool confined;			/* system memory: map no more than mirror_shown() */
+	bool unasked;			/* no fault: of system memory only what the policy says */
 	bool whole_writable;		/* one entry for all of the block may be writable */
 	struct page *dpage;		/* the device page that was found; NULL: none */
 	pgprot_t prot;			/* of a read-only entry */
@@ -291,10 +295,13 @@ static bool mirror_shown(const struct mirror_fault *f, unsigned long addr)
 {
 	unsigned int page = (addr & (HMMSVM_BLOCK_SIZE - 1)) >> PAGE_SHIFT;
 
+	if (mirror_has_range(f))
+		return page >= f->decision.first && page - f->decision.first < f->decision.count &&
+		       !(f->unasked && hmmsvm_pages_test(&f->decision.except, page));
+	if (f->unasked)
+		return false;
 	if (!f->confined)
 		return true;
-	if (mirror_has_range(f))
-		return page >= f->decision.first && page - f->decision.first < f->decision.count;
 	return !((addr ^ f->addr) & ~(HMMSVM_REGION_PAGES * PAGE_SIZE - 1));
 }
 
@@ -359,7 +366,7 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
  */
 static unsigned long mirror_whole_block(struct mirror_fault *f)
 {
-	bool write = f->write && f->spread_writable, all_write = true;
+	bool write = f->write && f->spread_writable, all_write = true, shown = true;
 	struct hmmsvm_devmem *dm = NULL;
 	unsigned long first, flags, i;
 	struct page *page;
@@ -375,6 +382,7 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 		    (f->pfns[i] & ~HMM_PFN_FLAGS) != first + i)
 			return 0;
 		all_write &= !!(f->pfns[i] & HMM_PFN_WRITE);
+		shown &= mirror_shown(f, f->start + i * PAGE_SIZE);
 	}
 	f->whole_writable = write || (all_write && mirror_all_writable(f));
 	page = pfn_to_page(first);
@@ -384,7 +392,7 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 		/* The core takes the huge zero page for its own wherever it finds it. */
 		if (!folio_test_anon(page_folio(page)) && !READ_ONCE(page_folio(page)->mapping))
 			return 0;
-		return mirror_shown(f, f->start) && mirror_shown(f, f->end - PAGE_SIZE) ? first : 0;
+		return shown ? first : 0;
 	}
 	return page_to_pfn(hmmsvm_devmem_backing(dm, page));
 }
@@ -974,6 +982,99 @@ static const struct vm_operations_struct mirror_vm_ops = {
 	.mremap = mirror_vm_mremap,
 	.mprotect = mirror_vm_mprotect,
 };
+
+/* ---- without a fault ------------------------------------------------------------- */
+
+/* The middle entry for @addr where there are page tables down to it, otherwise NULL. */
+static pmd_t *mirror_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (!has_transparent_hugepage() || pgd_none(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	return pud_none(*pud) || pud_leaf(*pud) ? NULL : pmd_offset(pud, addr);
+}
+
+/*
+ * hmmsvm_mirror_show() for the application's mapping of @addr, with the mmap_lock of the engine,
+ * @mm, held. @pfns has room for a block. Returns where another mapping may be.
+ */
+static unsigned long mirror_show_mapping(struct hmmsvm_context *ctx, struct mm_struct *mm,
+					 struct hmmsvm_range *range, unsigned long addr,
+					 const struct hmmsvm_policy_decision *decision,
+					 unsigned long *pfns)
+{
+	struct mirror_fault f = {
+		.ctx = ctx,
+		.vma = vma_lookup(mm, addr),
+		.addr = addr,
+		.range = range,
+		.prot = vm_get_page_prot(VM_READ | VM_EXEC | VM_SHARED),
+		.pfns = pfns,
+		.decided = true,
+		.unasked = true,
+		.decision = *decision,
+	};
+	unsigned long next = ULONG_MAX;
+	struct vm_area_struct *vma;
+	vm_fault_t ret;
+	int tries;
+
+	if (!f.vma || f.vma->vm_ops != &mirror_vm_ops || f.vma->vm_private_data != ctx)
+		return next;
+	f.vma_start = f.vma->vm_start;
+	f.vma_end = f.vma->vm_end;
+	f.pmd = mirror_pmd(mm, addr);
+	for (tries = 0; tries < MIRROR_TRIES; tries++) {
+		if (!mmap_read_trylock(ctx->app_mm))
+			break;
+		vma = find_vma(ctx->app_mm, addr);
+		if (vma)
+			next = vma->vm_start > addr ? vma->vm_start : vma->vm_end;
+		ret = mirror_snapshot(&f);
+		mmap_read_unlock(ctx->app_mm);
+		if (ret == VM_FAULT_RETRY)
+			continue;
+		/* Nothing to show if the first page of what was to come over is not there. */
+		if (ret & VM_FAULT_ERROR || !f.migratable || (!mirror_has_range(&f) && !f.dpage))
+			break;
+		if (mirror_set_counted(&f) != -EAGAIN)
+			break;
+	}
+	return next;
+}
+
+/*
+ * Shows the device, without a fault, what is in device memory around [@start, @end), within a block;
+ * of system memory the range that @decision says, if it is one to show. What has an entry keeps
+ * it. The caller holds the application's mm by mmget(), and no lock. Waits for nobody's mmap_lock: the
+ * engine's may be held as long as an access of its takes, to memory that is none of ours, and
+ * who ends the context waits for the tick.
+ */
+void hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
+			const struct hmmsvm_policy_decision *decision)
+{
+	struct hmmsvm_range *range = hmmsvm_range_find(ctx, start);
+	struct mm_struct *mm = hmmsvm_context_get_engine(ctx);
+	unsigned long *pfns;
+
+	if (!mm)
+		return;
+	pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*pfns), GFP_KERNEL);
+	if (range && pfns && mmap_read_trylock(mm)) {
+		while (start < end)
+			start = mirror_show_mapping(ctx, mm, range, start, decision, pfns);
+		mmap_read_unlock(mm);
+	}
+	kfree(pfns);
+	mmput_async(mm);
+}
 
 /* Maps the mirror into the engine. See struct hmmsvm_attach. */
 int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma)

@@ -126,6 +126,14 @@ struct hmmsvm_range *hmmsvm_range_find(struct hmmsvm_context *ctx, unsigned long
 	return xa_load(&ctx->ranges, addr >> HMMSVM_RANGE_SHIFT);
 }
 
+/* Whether one entry shows all of the block of @addr. */
+bool hmmsvm_range_is_whole(struct hmmsvm_context *ctx, unsigned long addr)
+{
+	struct hmmsvm_range *range = hmmsvm_range_find(ctx, addr);
+
+	return range && test_bit((addr - range->start) >> HMMSVM_BLOCK_SHIFT, range->huge);
+}
+
 /*
  * The range of @addr, which is watched from now on; or an ERR_PTR. The caller
  * holds a reference from mmget() on the application's mm, and no mmap_lock.
