@@ -268,6 +268,6 @@ bool hmmsvm_range_is_whole(struct hmmsvm_context *ctx, unsigned long addr);
 void hmmsvm_range_split(struct hmmsvm_range *range, unsigned int nr);
 void hmmsvm_ranges_free(struct hmmsvm_context *ctx);
 unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
-				   unsigned int max, unsigned long limit);
+				   unsigned int max, bool all, unsigned long limit);
 
 #endif /* HMMSVM_KMOD_H */

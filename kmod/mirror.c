@@ -578,9 +578,9 @@ static vm_fault_t mirror_insert_pending(struct mirror_fault *f, struct mirror_pe
 }
 
 /*
- * Brings in what a sequential access will touch next, as far as it would be shown:
- * anonymous memory only, where a fault has no one else to wait for. Failure is of no
- * consequence.
+ * Brings in what a sequential access will touch next, or all if the policy says so, as far
+ * as it would be shown: anonymous memory only, where a fault has no one else to wait for.
+ * Failure is of no consequence.
  */
 static void mirror_bring_in_ahead(struct mirror_fault *f)
 {
@@ -601,7 +601,9 @@ static void mirror_bring_in_ahead(struct mirror_fault *f)
 	end += mirror_has_range(f) ? (f->decision.first + f->decision.count) * PAGE_SIZE :
 				     HMMSVM_BLOCK_SIZE;
 	hmm.start = f->addr;
-	hmm.end = hmmsvm_range_predict(f->range, f->addr, ctx->fault_around, min(vma->vm_end, end));
+	hmm.end = hmmsvm_range_predict(f->range, f->addr, ctx->fault_around,
+				       mirror_has_range(f) && f->decision.populate,
+				       min(vma->vm_end, end));
 	if (hmm.end - hmm.start <= PAGE_SIZE)
 		return;
 	memset(f->pfns, 0, ((hmm.end - hmm.start) >> PAGE_SHIFT) * sizeof(*f->pfns));

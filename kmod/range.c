@@ -201,16 +201,17 @@ void hmmsvm_ranges_free(struct hmmsvm_context *ctx)
  * memory at @addr that the application does not have yet: one page for an
  * access out of the blue, twice as many with each step of a sequential one,
  * @max pages at the most and not beyond @limit. So a sparse access costs the
- * application no memory, and a dense one at most twice what it touches.
+ * application no memory, and a dense one at most twice what it touches. With @all so
+ * many at once: somebody else says that it is dense.
  */
 unsigned long hmmsvm_range_predict(struct hmmsvm_range *range, unsigned long addr,
-				   unsigned int max, unsigned long limit)
+				   unsigned int max, bool all, unsigned long limit)
 {
-	unsigned int i, pages = 1;
+	unsigned int i, pages = all ? max : 1;
 	unsigned long end;
 
 	spin_lock(&range->streams_lock);
-	for (i = 0; i < HMMSVM_RANGE_STREAMS; i++)
+	for (i = all ? HMMSVM_RANGE_STREAMS : 0; i < HMMSVM_RANGE_STREAMS; i++)
 		if (range->streams[i].expected == addr)
 			break;
 	if (i < HMMSVM_RANGE_STREAMS) {
