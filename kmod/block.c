@@ -224,39 +224,39 @@ bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 	return fault.sampled;
 }
 
-/* The CPU touched @addr of @block, in device memory. What is to come back, and what of it not. */
+/*
+ * The CPU touched a page of @block, in device memory, or is about to go on there. What is to come
+ * back, and what of it not; of a block ahead possibly nothing.
+ */
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			    unsigned long addr, bool write, unsigned long *start,
-			    unsigned long *end, struct hmmsvm_pages *except)
+			    const struct hmmsvm_policy_fault *fault,
+			    struct hmmsvm_policy_decision *decision)
 {
-	struct hmmsvm_policy_fault fault = {
-		.page = (addr - block->policy.start) >> PAGE_SHIFT,
-		.write = write,
-	};
-	struct hmmsvm_policy_decision d = {
-		.first = round_down(fault.page, HMMSVM_REGION_PAGES),
-		.count = HMMSVM_REGION_PAGES,
-	};
 	struct hmmsvm_policy_env *env;
 
+	*decision = (struct hmmsvm_policy_decision){
+		.first = round_down(fault->page, HMMSVM_REGION_PAGES),
+		.count = HMMSVM_REGION_PAGES,
+	};
 	spin_lock(&ctx->devmem->lock);
 	env = block_env(ctx, block);
-	block->policy.cpu_faults++;
+	block->policy.cpu_faults += !fault->ahead;
 	if (ctx->placement->cpu_fault) {
-		d.count = 0;
-		ctx->placement->cpu_fault(env, &block->policy, &fault, &d);
-		if (!block_decision_valid(&d, fault.page)) {
+		decision->count = 0;
+		ctx->placement->cpu_fault(env, &block->policy, fault, decision);
+		if (fault->ahead && !decision->count)
+			goto out;
+		if (!block_decision_valid(decision, fault->ahead ? decision->first : fault->page)) {
 			hmmsvm_count(ctx, policy_errors);
-			d = (struct hmmsvm_policy_decision){ .first = fault.page, .count = 1 };
+			*decision = (struct hmmsvm_policy_decision){
+				.first = fault->page,
+				.count = 1,
+			};
 		}
 	}
 	block->policy.cpu_ns = env->now_ns;
+out:
 	spin_unlock(&ctx->devmem->lock);
-
-	/* A huge page comes back whole, whatever the policy thinks. */
-	*start = min(*start, block->policy.start + d.first * PAGE_SIZE);
-	*end = max(*end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
-	*except = d.except;
 }
 
 /* A chunk with pages of @ctx is emptied for @by. Under dm->lock. */

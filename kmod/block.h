@@ -40,8 +40,8 @@ bool hmmsvm_block_device_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *
 void hmmsvm_block_stall(struct hmmsvm_context *ctx);
 void hmmsvm_block_go_on(struct hmmsvm_context *ctx);
 void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			    unsigned long addr, bool write, unsigned long *start,
-			    unsigned long *end, struct hmmsvm_pages *except);
+			    const struct hmmsvm_policy_fault *fault,
+			    struct hmmsvm_policy_decision *decision);
 unsigned long hmmsvm_block_evicting(struct hmmsvm_context *by, const struct hmmsvm_victim *victim);
 void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			   unsigned long pages, unsigned long zeroed, u64 begin);

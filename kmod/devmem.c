@@ -454,6 +454,21 @@ struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_
 	return dpage;
 }
 
+/* Whether @block is in device memory as a huge page. It may be split any time. */
+bool hmmsvm_devmem_is_huge(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
+{
+	struct hmmsvm_devmem *dm = ctx->devmem;
+	struct hmmsvm_region *region;
+	bool huge;
+
+	spin_lock(&dm->lock);
+	region = block->regions[0];
+	huge = region && !region_slot(dm, region) &&
+	       PageHead(pfn_to_page(dm->first_pfn + region->chunk * HMMSVM_BLOCK_PAGES));
+	spin_unlock(&dm->lock);
+	return huge;
+}
+
 /* Takes back what was freed where dm->lock may not be taken. */
 static void devmem_free_later(struct work_struct *work)
 {

@@ -100,6 +100,7 @@ void hmmsvm_devmem_unreserve(struct hmmsvm_context *ctx, struct hmmsvm_block *bl
 struct page *hmmsvm_devmem_alloc(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 				 unsigned int page);
 struct page *hmmsvm_devmem_alloc_huge(struct hmmsvm_context *ctx, struct hmmsvm_block *block);
+bool hmmsvm_devmem_is_huge(struct hmmsvm_context *ctx, struct hmmsvm_block *block);
 
 void hmmsvm_devmem_leave(struct hmmsvm_devmem *dm, struct page *page, unsigned int nr,
 			 enum hmmsvm_reason reason);

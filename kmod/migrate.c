@@ -816,6 +816,53 @@ int hmmsvm_migrate_request(struct hmmsvm_context *ctx, struct hmmsvm_migrate *re
 
 /* ---- the CPU faults ------------------------------------------------------------------ */
 
+/*
+ * What the policy wants back, too, of at most @blocks blocks of @vma after that of @addr, which the
+ * CPU has faulted on, as long as they have something there. @vma's mmap_lock is held. Failure is of
+ * no consequence.
+ */
+static void cpu_fault_ahead(struct hmmsvm_context *ctx, struct vm_area_struct *vma,
+			    unsigned long addr, unsigned int blocks)
+{
+	const struct hmmsvm_policy_fault fault = { .ahead = true };
+	struct migrate_work *work = kmalloc_obj(*work, GFP_KERNEL);
+
+	mmap_assert_locked(vma->vm_mm);
+	for (blocks = min(blocks, HMMSVM_POLICY_AHEAD); work && blocks; blocks--) {
+		struct hmmsvm_policy_decision d;
+		struct migrate_home home = {
+			.vma = vma,
+			.except = &d.except,
+			.gfp = MIGRATE_GFP,
+			.reason = HMMSVM_REASON_CPU_FAULT,
+		};
+		struct hmmsvm_block *block;
+		unsigned long start, end;
+		u64 begin = ktime_get_ns();
+
+		addr = ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE) + HMMSVM_BLOCK_SIZE;
+		block = addr < vma->vm_end ? hmmsvm_block_find(ctx, addr) : NULL;
+		if (!block || !hmmsvm_block_resident(ctx, block, 0, HMMSVM_BLOCK_PAGES) ||
+		    fatal_signal_pending(current))
+			break;
+		hmmsvm_block_cpu_fault(ctx, block, &fault, &d);
+		if (!d.count)
+			break;
+		if (hmmsvm_devmem_is_huge(ctx, block))
+			d = (struct hmmsvm_policy_decision){ .count = HMMSVM_BLOCK_PAGES };
+		start = addr + d.first * PAGE_SIZE;
+		end = min(start + d.count * PAGE_SIZE, vma->vm_end);
+		if (start < end)
+			home_by_address(&home, start, end, work->src, work->dst);
+		hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
+		if (home.pages)
+			hmmsvm_event(ctx, HMMSVM_EVENT_TO_SYSTEM, home.huge ? HMMSVM_EVENT_HUGE : 0,
+				     start, home.pages, begin);
+		cond_resched();
+	}
+	kfree(work);
+}
+
 /* The CPU touched a page that is in device memory. See struct dev_pagemap_ops. */
 vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 {
@@ -832,7 +879,7 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	struct hmmsvm_context *ctx;
 	struct hmmsvm_block *block;
 	unsigned long one_src, one_dst;
-	struct hmmsvm_pages except;
+	struct hmmsvm_policy_decision d = {};
 	struct migrate_work *work;
 	int err;
 
@@ -850,11 +897,17 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	 */
 	if (ctx && block && own && vmf->vma->vm_mm == ctx->app_mm &&
 	    block->policy.start == ALIGN_DOWN(addr, HMMSVM_BLOCK_SIZE)) {
-		hmmsvm_block_cpu_fault(ctx, block, addr, vmf->flags & FAULT_FLAG_WRITE, &start,
-				       &end, &except);
+		const struct hmmsvm_policy_fault fault = {
+			.page = (addr - block->policy.start) >> PAGE_SHIFT,
+			.write = vmf->flags & FAULT_FLAG_WRITE,
+		};
+
+		hmmsvm_block_cpu_fault(ctx, block, &fault, &d);
 		/* A huge page comes back whole, whatever the policy thinks. */
+		start = min(start, block->policy.start + d.first * PAGE_SIZE);
+		end = max(end, block->policy.start + (d.first + d.count) * PAGE_SIZE);
 		if (!folio_test_large(page_folio(vmf->page)))
-			home.except = &except;
+			home.except = &d.except;
 	}
 	start = max(start, vmf->vma->vm_start);
 	end = min(end, vmf->vma->vm_end);
@@ -883,12 +936,14 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 	if (ctx) {
 		hmmsvm_count(ctx, cpu_faults);
 		hmmsvm_count_add(ctx, failed_no_system_memory, home.no_memory);
-		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
 		hmmsvm_block_came_back(ctx, home.pages, begin);
-		hmmsvm_block_go_on(ctx);
 		hmmsvm_event(ctx, HMMSVM_EVENT_CPU_FAULT,
 			     (vmf->flags & FAULT_FLAG_WRITE ? HMMSVM_EVENT_WRITE : 0) |
 			     (home.huge ? HMMSVM_EVENT_HUGE : 0), start, home.pages, begin);
+		if (!err && d.ahead)
+			cpu_fault_ahead(ctx, vmf->vma, addr, d.ahead);
+		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
+		hmmsvm_block_go_on(ctx);
 		hmmsvm_context_put(ctx);
 	}
 	/*

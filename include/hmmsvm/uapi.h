@@ -450,7 +450,7 @@ enum hmmsvm_event_type {
 	HMMSVM_EVENT_DEVICE_FAULT = 1,	/* pages: entries that were set; flags: WRITE, REMOTE */
 	HMMSVM_EVENT_CPU_FAULT = 2,	/* pages: that came back */
 	HMMSVM_EVENT_TO_DEVICE = 3,	/* pages: that moved */
-	HMMSVM_EVENT_TO_SYSTEM = 4,	/* pages: that moved, other than for a CPU fault */
+	HMMSVM_EVENT_TO_SYSTEM = 4,	/* pages: that moved, other than by the fault on one of them */
 	/* pages: that were evicted to make room here; address: of the first block of theirs */
 	HMMSVM_EVENT_EVICT = 5,
 	HMMSVM_EVENT_WITHDRAW = 6,	/* address: of the block */
