@@ -69,16 +69,25 @@ struct hmmsvm_block *hmmsvm_block_get(struct hmmsvm_context *ctx, unsigned long 
 
 /* ---- calling the policy; all under dm->lock ----------------------------------- */
 
-/* The costs that are observed: bits of costs_seen. */
-enum { BLOCK_COST_DEVICE_FAULT = BIT(0), BLOCK_COST_CPU_FAULT = BIT(1), BLOCK_COST_COPY = BIT(2) };
-
 /* A running average that forgets slowly; of the first value that there is, that one. */
-static void block_average(struct hmmsvm_context *ctx, u64 *average, unsigned int cost, u64 value)
+static void cost_average(struct hmmsvm_costs *costs, enum hmmsvm_cost which, u64 value)
 {
-	if (ctx->costs_seen & cost)
-		value = (*average * 15 + value) / 16;
-	ctx->costs_seen |= cost;
-	*average = max_t(u64, 1, value);
+	if (costs->ns[which])
+		value = (costs->ns[which] * 15 + value) / 16;
+	costs->ns[which] = max_t(u64, 1, value);
+}
+
+/* What it cost this time: so much does the context know then, and those that come after it. */
+static void block_cost(struct hmmsvm_context *ctx, enum hmmsvm_cost which, u64 value)
+{
+	lockdep_assert_held(&ctx->devmem->lock);
+	cost_average(&ctx->costs, which, value);
+	cost_average(&ctx->devmem->costs, which, value);
+}
+
+static u64 block_cost_ns(const struct hmmsvm_context *ctx, enum hmmsvm_cost which, u64 guess)
+{
+	return ctx->costs.ns[which] ?: ctx->devmem->costs.ns[which] ?: guess;
 }
 
 static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hmmsvm_block *block)
@@ -91,6 +100,10 @@ static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hm
 		memset(block->policy.priv, 0, sizeof(block->policy.priv));
 		block->policy_generation = ctx->policy_generation;
 	}
+	env->device_fault_ns = block_cost_ns(ctx, HMMSVM_COST_DEVICE_FAULT, BLOCK_FAULT_NS);
+	env->cpu_fault_ns = block_cost_ns(ctx, HMMSVM_COST_CPU_FAULT, BLOCK_FAULT_NS);
+	env->copy_page_ns = block_cost_ns(ctx, HMMSVM_COST_COPY_PAGE, BLOCK_COPY_PAGE_NS);
+	env->costs_known = dm->costs.ns[HMMSVM_COST_COPY_PAGE];
 	env->now_ns = ktime_get_ns();
 	env->running_ns = (ctx->stalls ? ctx->stall_ns : env->now_ns) - ctx->started_ns -
 			  ctx->stalled_ns;
@@ -323,8 +336,7 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 	block->policy.migrations++;
 	block->policy.migrated_ns = now;
 	if (zeroed <= pages / 2)
-		block_average(ctx, &ctx->policy_env.copy_page_ns, BLOCK_COST_COPY,
-			      (now - begin) / pages);
+		block_cost(ctx, HMMSVM_COST_COPY_PAGE, (now - begin) / pages);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -332,7 +344,7 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took)
 {
 	spin_lock(&ctx->devmem->lock);
-	block_average(ctx, &ctx->policy_env.device_fault_ns, BLOCK_COST_DEVICE_FAULT, took);
+	block_cost(ctx, HMMSVM_COST_DEVICE_FAULT, took);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -344,9 +356,8 @@ void hmmsvm_block_came_back(struct hmmsvm_context *ctx, unsigned long pages, u64
 	if (!pages)
 		return;
 	spin_lock(&ctx->devmem->lock);
-	copy = pages * ctx->policy_env.copy_page_ns;
-	block_average(ctx, &ctx->policy_env.cpu_fault_ns, BLOCK_COST_CPU_FAULT,
-		      took > copy ? took - copy : 1);
+	copy = pages * block_cost_ns(ctx, HMMSVM_COST_COPY_PAGE, BLOCK_COPY_PAGE_NS);
+	block_cost(ctx, HMMSVM_COST_CPU_FAULT, took > copy ? took - copy : 1);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -673,9 +684,6 @@ void hmmsvm_blocks_init(struct hmmsvm_context *ctx)
 	/* Without it only nodes that were not to be had at once are charged, whatever the store says. */
 	xa_init_flags(&ctx->blocks, XA_FLAGS_ACCOUNT);
 	INIT_DELAYED_WORK(&ctx->tick, block_tick);
-	ctx->policy_env.device_fault_ns = BLOCK_FAULT_NS;
-	ctx->policy_env.cpu_fault_ns = BLOCK_FAULT_NS;
-	ctx->policy_env.copy_page_ns = BLOCK_COPY_PAGE_NS;
 	ctx->policy_env.random = 0x9e3779b97f4a7c15ull;
 	ctx->eviction = hmmsvm_eviction_find(HMMSVM_DEFAULT_EVICTION);
 	policy_set(ctx, hmmsvm_placement_find(HMMSVM_DEFAULT_PLACEMENT));

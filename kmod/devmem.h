@@ -70,6 +70,7 @@ struct hmmsvm_devmem {
 	unsigned int free_regions;
 	unsigned long used_pages;
 	u64 sequence;
+	struct hmmsvm_costs costs;		/* as all contexts have observed them; see block.c */
 	const struct hmmsvm_eviction *eviction;	/* whose priv it is */
 	__u64 eviction_priv[4];
 

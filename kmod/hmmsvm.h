@@ -125,6 +125,18 @@ struct hmmsvm_counters {
 
 struct hmmsvm_devmem;
 
+enum hmmsvm_cost {
+	HMMSVM_COST_DEVICE_FAULT,
+	HMMSVM_COST_CPU_FAULT,
+	HMMSVM_COST_COPY_PAGE,
+	HMMSVM_NR_COSTS,
+};
+
+/* Running averages of what was observed; 0: nothing was. */
+struct hmmsvm_costs {
+	u64 ns[HMMSVM_NR_COSTS];
+};
+
 #define HMMSVM_RETURNS_THREADS	8
 #define HMMSVM_RETURNS_PAGES	4
 
@@ -180,7 +192,7 @@ struct hmmsvm_context {
 	const struct hmmsvm_placement *placement;
 	const struct hmmsvm_eviction *eviction;
 	struct hmmsvm_policy_env policy_env;
-	unsigned int costs_seen;	/* of policy_env, which have been observed; a bit each */
+	struct hmmsvm_costs costs;	/* that it has observed itself */
 	unsigned int stalls;		/* faults and moves that are under way */
 	u64 started_ns, stall_ns;	/* when it began, and the first of these did */
 	u64 stalled_ns;			/* how long there was one, in all */

@@ -40,6 +40,7 @@
 #define HMMSVM_POLICY_WORDS		(HMMSVM_POLICY_BLOCK_PAGES / 64)
 #define HMMSVM_POLICY_TUNABLES		16	/* at most, per policy */
 #define HMMSVM_POLICY_AHEAD		16	/* blocks */
+#define HMMSVM_POLICY_ENV_WORDS		64	/* that a policy has for a context */
 
 /* A set of pages of one block: bit (page % 64) of word (page / 64). */
 struct hmmsvm_pages {
@@ -88,6 +89,8 @@ struct hmmsvm_policy_block {
  * @device_fault_ns, @cpu_fault_ns: what a fault costs without copying, a
  *	running average of what was observed; never 0
  * @copy_page_ns: what bringing one page over costs, in either direction, likewise
+ * @costs_known: whether @copy_page_ns has been observed. Costs are those that this context
+ *	observes, and until then those that others did with the same device; a guess if nobody has.
  * @running_ns: how much of the time so far no fault was being handled, no page moved and
  *	nothing was withdrawn on behalf of this context: time in which the device went on,
  *	or was idle. What it has paid for the use of system memory is in there, and so it is
@@ -103,9 +106,10 @@ struct hmmsvm_policy_env {
 	__u64 device_fault_ns;
 	__u64 cpu_fault_ns;
 	__u64 copy_page_ns;
+	bool costs_known;
 	__u64 running_ns;
 	__u64 random;
-	__u64 priv[64];
+	__u64 priv[HMMSVM_POLICY_ENV_WORDS];
 };
 
 /**

@@ -140,5 +140,5 @@ uint64_t sim_moving_ps(const struct sim_machine *machine, const struct sim_count
            zeroed * machine->zero_page_ps +
            (count->pages_to_device - zeroed) * machine->to_device_page_ps +
            count->pages_to_system * machine->to_system_page_ps +
-           count->withdrawals * machine->withdraw_ps;
+           (count->withdrawals + count->shows) * machine->withdraw_ps;
 }

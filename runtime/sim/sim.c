@@ -666,6 +666,7 @@ static void tick_show(struct sim *s, uint32_t b, const struct hmmsvm_policy_deci
 {
     if (s->blocks[b].huge_entry)
         return;
+    s->count->shows++;
     spend(s, s->machine->withdraw_ps);
     set_entries(s, b, d->first, false, d->first, d->count, d);
 }
@@ -946,8 +947,10 @@ bool sim_run(const struct sim_setup *setup, struct sim_result *result)
         }
         memcpy(s.tunables, setup->tunables, sizeof(s.tunables));
         s.env.tunables = (const __s64 *)s.tunables;
-        s.env.device_fault_ns = s.env.cpu_fault_ns = SIM_FAULT_NS;
-        s.env.copy_page_ns = SIM_COPY_PAGE_NS;
+        s.env.device_fault_ns = s.machine->device_fault_ps / SIM_PS;
+        s.env.cpu_fault_ns = s.machine->cpu_fault_ps / SIM_PS;
+        s.env.copy_page_ns = (s.machine->to_device_page_ps + s.machine->copy_ps / SIM_BLOCK_PAGES) / SIM_PS;
+        s.env.costs_known = true;
         s.env.random = 0x9e3779b97f4a7c15ull;
         if (tick_ps(&s))
             s.next_tick_ps = s.now_ps + tick_ps(&s);

@@ -104,7 +104,8 @@ extern const struct sim_machine sim_machine_plain;
     X(accesses_local)   /* page uses by the device that its own memory served */                   \
     X(accesses_remote)  /* and those that system memory served */                                  \
     X(lines_local)                                                                                 \
-    X(lines_remote)
+    X(lines_remote)                                                                                \
+    X(shows)            /* ticks that set entries and moved nothing */
 
 struct sim_counters {
 #define SIM_COUNTER(name) uint64_t name;

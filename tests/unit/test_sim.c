@@ -443,6 +443,176 @@ static void excepted_pages_stay(void **state)
     finish();
 }
 
+/* ---- what is seen, comes and goes without a fault of its own --------------------------------- */
+
+/* All of it where it is, with pages for what nobody has touched. */
+static void shows_all(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                      const struct hmmsvm_policy_fault *fault, struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    (void)fault;
+    d->count = 512;
+    d->writable = d->populate = true;
+}
+
+static void tick_brings_half(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                             struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    if (block->migrations)
+        return;
+    d->action = HMMSVM_ACTION_TO_DEVICE;
+    d->count = 256;
+    d->writable = true;
+    hmmsvm_pages_set(&d->except, 8, 8);
+}
+
+/* What a tick brings over has its entries; what stays, of which they were taken, has none. */
+static void ticks_show_what_they_bring(void **state)
+{
+    static const struct hmmsvm_placement half = {
+        .name = "half", .help = "", .tunables = each_ms, .nr_tunables = 1,
+        .device_fault = shows_all, .tick = tick_brings_half,
+    };
+
+    (void)state;
+    replay_text(&r, "cpu w 512 512\ndevice r 512 512\ntime 1500000\ndevice w 512 8\n"
+                    "device w 528 496\ndevice w 520 8\n");
+    replay_policies(&r, &half, "lru");
+    replay_run(&r);
+    assert_int_equal(COUNT(pages_to_device), 248);
+    assert_int_equal(COUNT(device_faults), 1 + 1);
+    assert_int_equal(COUNT(pages_mirrored), 512 + 248 + 8);
+    assert_int_equal(COUNT(pages_mirrored_device), 248);
+    assert_int_equal(COUNT(accesses_local), 248);
+    assert_int_equal(COUNT(shows), 0);
+    finish();
+}
+
+static void brings_all(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                       const struct hmmsvm_policy_fault *fault, struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)fault;
+    d->action = HMMSVM_ACTION_TO_DEVICE;
+    d->count = 512;
+    /* The one before goes, if one has to. */
+    d->victim = block->start - (2ull << 20);
+}
+
+static void takes_a_page(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                         const struct hmmsvm_policy_fault *fault,
+                         struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    d->first = fault->page;
+    d->count = 1;
+}
+
+static void tick_shows(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                       struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    (void)block;
+    d->count = 512;
+}
+
+static void ticks_show_what_is_there(void **state)
+{
+    static const struct hmmsvm_placement shows = {
+        .name = "shows", .help = "", .tunables = each_ms, .nr_tunables = 1,
+        .device_fault = brings_all, .cpu_fault = takes_a_page, .tick = tick_shows,
+    };
+
+    (void)state;
+    replay_text(&r, "cpu w 512 512\ndevice r 512 512\ncpu w 600\ntime 1500000\n"
+                    "device r 512 512\ntime 1000000\n");
+    replay_policies(&r, &shows, "lru");
+    replay_run(&r);
+    /* One entry for all of it went with the page; small ones came, and that page's with them. */
+    assert_int_equal(COUNT(device_faults), 1);
+    assert_int_equal(COUNT(pages_to_system_cpu), 1);
+    assert_int_equal(COUNT(pages_mirrored), 512 + 512);
+    assert_int_equal(COUNT(pages_mirrored_device), 512 + 511);
+    /* The tick before that found nothing to do. */
+    assert_int_equal(COUNT(shows), 2);
+    finish();
+}
+
+static void ranges_are_populated(void **state)
+{
+    static const struct hmmsvm_placement all = {
+        .name = "all", .help = "", .tick_tunable = -1, .device_fault = shows_all,
+    };
+
+    (void)state;
+    replay_text(&r, "device w 712 312\ndevice w 512 200\n");
+    replay_policies(&r, &all, "lru");
+    replay_run(&r);
+    /* From the page of the fault on. */
+    assert_int_equal(COUNT(app_faults), 2);
+    assert_int_equal(COUNT(device_faults), 2);
+    assert_int_equal(COUNT(pages_mirrored), 512);
+    finish();
+}
+
+/* All of the block and of two more, of which the last one keeps a half and so ends it. */
+static void takes_three(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                        const struct hmmsvm_policy_fault *fault,
+                        struct hmmsvm_policy_decision *d)
+{
+    (void)env;
+    if (fault->ahead && block->start >> 21 == 4)
+        return;
+    d->first = fault->ahead ? 256 : 0;
+    d->count = 512 - d->first;
+    d->ahead = fault->ahead ? 100 : 5; /* there it says nothing */
+}
+
+static void blocks_ahead_come_back(void **state)
+{
+    static const struct hmmsvm_placement three = {
+        .name = "three", .help = "", .tick_tunable = -1, .device_fault = brings_all,
+        .cpu_fault = takes_three,
+    };
+
+    (void)state;
+    replay_text(&r, "cpu w 512 2560\ndevice r 512 2560\ncpu r 600\n");
+    replay_policies(&r, &three, "lru");
+    replay_run(&r);
+    assert_int_equal(COUNT(cpu_faults), 1);
+    assert_int_equal(COUNT(pages_to_system_cpu), 512 + 256 + 256);
+    assert_int_equal(r.result.memory_ps, (5 + 1) * FAULT + (5 * 512 + 1024) * COPY + 2560 * LOCAL);
+    finish();
+}
+
+/* Of blocks 1 to 4 the third one leaves for the fourth, though the first is the oldest. */
+static void a_victim_is_named(void **state)
+{
+    static const struct hmmsvm_placement names = {
+        .name = "names", .help = "", .tick_tunable = -1, .device_fault = brings_all,
+    };
+
+    (void)state;
+    replay_text(&r, "cpu w 512 2048\ndevice r 512 2048\ndevice r 512 1024\ndevice r 2048 512\n");
+    replay_policies(&r, &names, "lru");
+    r.setup.chunks = 3;
+    replay_run(&r);
+    assert_int_equal(COUNT(evictions), 1);
+    assert_int_equal(COUNT(refaults), 0);
+    assert_int_equal(COUNT(device_faults), 4);
+    /* The one before the first is nothing to evict: the eviction policy's turn. */
+    replay_end(&r);
+    replay_text(&r, "cpu w 512 1024\ndevice r 1024 512\ndevice r 512 512\n");
+    replay_policies(&r, &names, "lru");
+    r.setup.chunks = 1;
+    replay_run(&r);
+    assert_int_equal(COUNT(evictions), 1);
+    finish();
+}
+
 /* ---- policies that are wrong --------------------------------------------------------------- */
 
 static void outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -610,6 +780,11 @@ int main(void)
         cmocka_unit_test(all_behave),
         cmocka_unit_test(ranges_are_shown),
         cmocka_unit_test(excepted_pages_stay),
+        cmocka_unit_test(ticks_show_what_they_bring),
+        cmocka_unit_test(ticks_show_what_is_there),
+        cmocka_unit_test(ranges_are_populated),
+        cmocka_unit_test(blocks_ahead_come_back),
+        cmocka_unit_test(a_victim_is_named),
         cmocka_unit_test(wrong_policies_are_told_apart),
     };
 
