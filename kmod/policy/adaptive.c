@@ -8,8 +8,8 @@
  * the rent paid has reached the price. What a use costs nobody measures, and how often
  * pages are used is seen by nobody once they have entries. But all rent together is in the
  * time that passes outside of faults (running_ns); so the purchases of all blocks together
- * are kept below that time, and what comes over is what is seen in use. The idea to have no
- * threshold but cost and benefit is that of ARMS (adaptive tiering, 2025).
+ * are kept to twice that time. The idea to have no threshold but cost and benefit is that of
+ * ARMS (adaptive tiering, 2025).
  *
  * A block that the device faults on is shown to it where it is, all of it and writable: one
  * fault, where a region at a time would be 32. It comes over as a whole, but for regions
@@ -20,22 +20,23 @@
  *  - at once, if it goes on where a block ended that was used for as long as it takes to copy
  *    one: a stream that reads much of what it goes through. The block where that was
  *    found out follows;
- *  - when it is seen in use and there is time to spend (`pace`). None is before half the price
- *    of all that is used where it is has passed, which many programs do not outlive; and the
- *    less, the more of what came over the CPU took back. Ticks withdraw the entries of some
- *    blocks, as many as may be bought; the fault that follows buys.
+ *  - in a tick, when there is time to spend (`pace`), and with its entries, so that nobody
+ *    faults for it. None is before 30 percent of the price of all that is used where it is
+ *    has passed, which many programs do not outlive; and the less, the more of what came over
+ *    the CPU took back.
  *
  * While memory is full, what does not fit is used where it is: a cyclic scan of more than device
  * memory would throw out what it needs next. But resident blocks, chosen at random, are
  * watched then, in a race with one that is not: entries of both are withdrawn, and one that
  * has not been used while the other ran two laps, from one use to the next, goes home. What is
- * seen in use takes its place. These samples may cost a 20th of the time; twice as many blocks
+ * seen in use takes its place. These samples may cost a 100th of the time; twice as many blocks
  * are watched after each that went, and half as many after each that was in use.
  *
  * That takes some ticks, in which a program that goes on to other memory pays. So a stream that
- * comes to a new block after much time that was not spent on purchases evicts for it, at the
- * price of two, and so does a block that was evicted and is wanted again, and, once that went
- * well twice, one that is seen in use. One that comes back within the time in which everything
+ * comes to a new block after much time that was not spent on purchases evicts for it, and so
+ * does a block that was evicted and is wanted again, and, once that went well twice, one that
+ * is seen in use. What goes is what came over before the program went on, the last one first:
+ * if it goes round, that is what it comes back to last. A block that comes back within the time in which everything
  * that is away could have been used was wanted all along (the ghost list of ARC, Megiddo and
  * Modha, FAST 2003, tells the same by numbers of misses): nothing is evicted for a while,
  * each time four times as long, and four times less with each that stayed away longer. A
@@ -43,15 +44,17 @@
  *
  * What the CPU takes back it may want again. Its first fault in a block takes a region home,
  * or what a stream of faults has grown to (64 KiB ... 2 MiB), or all of the block if it comes
- * from the one before; the second all of the block. The rest of a block that lost just one
+ * from the one before, and then of the 8 blocks that follow, too; the second all of the
+ * block, or a region again where it is far from the first. The rest of a block that lost just one
  * region comes again at once, the first time. Otherwise the block costs 16 times the price of
  * the round trip, then 256 times, and half of what was saved is gone: ping-pong ends in
  * remote use.
  *
  * If it takes pages at the same distance from each other, three times, the others stay: of a
- * block in which it goes on like that all of these pages go home with the first fault, and
- * do not come over with the rest any more. So false sharing costs a fault a block, once.
- * Looking for a distance is given up after some blocks where there was none.
+ * block in which it goes on like that all of these pages go home with the first fault, those
+ * of the 8 blocks that follow with them, and do not come over with the rest any more. The next
+ * tick shows the device again what it lost sight of by that. Looking for a distance is given
+ * up after some blocks where there was none.
  *
  * A block of few pages that the CPU took is tried: one round, from one time to the next, it
  * comes over as soon as the device wants it, and the next one just one page of it does, by
@@ -60,9 +63,9 @@
  *
  * Trade-offs: compute counts as rent, so that a kernel that computes a lot gets its memory
  * over sooner than it pays. Random access to what is worth its copy pays rent for a while
- * first, which costs up to twice what knowing it would. What host and device share in use is
- * seen by faults only. Of each block all or nothing is bought. Blocks are tried once, whatever
- * changes afterwards.
+ * first, which costs up to twice what knowing it would; and what is bought in ticks is not
+ * known to be in use still. What host and device share in use is seen by faults only. Of each
+ * block all or nothing is bought. Blocks are tried once, whatever changes afterwards.
  *
  * Tunables: pace in percent of the time outside of faults (0: no purchases but at once), tick in
  * milliseconds.
@@ -75,46 +78,53 @@ static const struct hmmsvm_tunable adaptive_tunables[] = {
 	[ADAPTIVE_PACE] = {
 		.name = "pace",
 		.help = "percent of the time outside of faults that bringing memory over may cost",
-		.value = 100, .min = 0, .max = 10000,
+		.value = 200, .min = 0, .max = 10000,
 	},
 	[ADAPTIVE_TICK] = {
 		.name = "tick",
 		.help = "milliseconds between ticks",
-		.value = 2, .min = 1, .max = 3600000,
+		.value = 1, .min = 1, .max = 3600000,
 	},
 };
 
-#define ADAPTIVE_STREAMS	5u
+#define ADAPTIVE_STREAMS	7u
 #define ADAPTIVE_CPU_STREAMS	2u
 #define ADAPTIVE_STRIDE_MAX	(HMMSVM_POLICY_BLOCK_PAGES / 4)
 #define ADAPTIVE_STRIDE_TRIES	4u	/* blocks in which none was found */
 #define ADAPTIVE_FEW		64u	/* pages of which the way costs less than the faults do */
 #define ADAPTIVE_LEVEL_MAX	2u
 #define ADAPTIVE_LEVEL_SHIFT	4u	/* each level doubles the price so often */
-#define ADAPTIVE_WARM		50u	/* percent of the price of all that is away, until any is bought */
-#define ADAPTIVE_REGRET		8u	/* how much a block that the CPU took weighs */
+#define ADAPTIVE_WARM		30u	/* percent of the price of all that is away, until any is bought */
+#define ADAPTIVE_REGRET		32u	/* how much a block that the CPU took weighs */
 #define ADAPTIVE_RECORD		1024u	/* blocks of which that is known */
 #define ADAPTIVE_SAVED		32u	/* prices of a block that may be saved up */
-#define ADAPTIVE_SAMPLES_SHARE	20u	/* the part of the time that watching may cost */
+#define ADAPTIVE_SAMPLES_SHARE	100u	/* the part of the time that watching may cost */
 #define ADAPTIVE_LAPS		2u	/* of the racer, without a use of the block */
 #define ADAPTIVE_WINDOW_MAX	64u	/* blocks that are watched at the same time */
-#define ADAPTIVE_EVICTS_AFTER	12u	/* prices that are saved up when the first block is evicted */
+#define ADAPTIVE_EVICTS_AFTER	14u	/* prices that are saved up when the first block is evicted */
 #define ADAPTIVE_EVICTED_WELL	2u	/* blocks, until what is seen in use evicts */
-#define ADAPTIVE_SOON		8u	/* prices, at least, within which none comes back */
+#define ADAPTIVE_SOON		3u	/* prices, at least, within which none comes back */
 #define ADAPTIVE_MISTAKES_MAX	10u
 #define ADAPTIVE_PAUSE_SHIFT	2u	/* each mistake doubles the pause so often */
+#define ADAPTIVE_CAME_MAX	32u	/* blocks that came last are remembered */
+#define ADAPTIVE_AHEAD		8u	/* blocks that the CPU will use, too */
 
 /* A block's priv. */
 enum {
 	ADAPTIVE_STATE,		/* 8 bits each, see below */
 	ADAPTIVE_SHARED,	/* a bit for each region that the CPU took back */
-	ADAPTIVE_COMB,		/* pages that the CPU wants: every so many of them, in the lower
-				 * 16 bits, and the first; 0: none
-				 */
+	ADAPTIVE_COMB,		/* pages that the CPU wants, 16 bits each, see below */
 	ADAPTIVE_PAGES,		/* how many were in device memory when the CPU last took some */
 	ADAPTIVE_TOOK,		/* running_ns then */
 	ADAPTIVE_HERE_NS,	/* from one time to the next, all of it being in device memory */
 	ADAPTIVE_LEFT,		/* running_ns when it was evicted */
+};
+
+/* Fields of ADAPTIVE_COMB. */
+enum {
+	ADAPTIVE_EVERY,		/* every so many of them; 0: none */
+	ADAPTIVE_FIRST,
+	ADAPTIVE_UNSEEN,	/* the device lost its entries when they went home */
 };
 
 /* Fields of ADAPTIVE_STATE. */
@@ -173,12 +183,26 @@ enum {
 	ADAPTIVE_NO_STRIDE,	/* how often looking for one led to nothing */
 	ADAPTIVE_TURNOVER,	/* 32 bits each, see below */
 	ADAPTIVE_PAUSE,		/* running_ns until which nothing is evicted */
+	ADAPTIVE_COMBED,	/* the comb that was found last, 32 bits each, see below */
+	ADAPTIVE_CAME,		/* how many blocks have come over */
+	ADAPTIVE_CAME_RUN,	/* running_ns when the last one did */
+	ADAPTIVE_BEFORE,	/* so many of them are of what the program used before */
+	ADAPTIVE_LAST_CAME,	/* numbers of those that came last, 32 bits each */
+	ADAPTIVE_WORDS = ADAPTIVE_LAST_CAME + ADAPTIVE_CAME_MAX / 2,
 };
+
+_Static_assert(ADAPTIVE_WORDS <= HMMSVM_POLICY_ENV_WORDS, "too much to remember");
 
 /* Fields of ADAPTIVE_TURNOVER. */
 enum {
 	ADAPTIVE_WELL,		/* blocks evicted since the last mistake, at most 255 */
 	ADAPTIVE_MISTAKES,	/* those that came back soon, less those that did not */
+};
+
+/* Fields of ADAPTIVE_COMBED. */
+enum {
+	ADAPTIVE_DISTANCE,	/* from one page of it to the next; 0: none was found */
+	ADAPTIVE_OFFSET,	/* numbers of its pages modulo that */
 };
 
 static __u64 adaptive_state(const struct hmmsvm_policy_block *block, __u32 field)
@@ -269,11 +293,11 @@ static void adaptive_earn(struct hmmsvm_policy_env *env)
 /*
  * The device uses the block for the first time, at @page. Whether that goes on where a
  * stream was whose last block was in use for as long as it takes to copy one, or is
- * known to be such a stream. A stream's words: twice the number of the block it would go
+ * known to be such a stream; @goes_on: whether it goes on at all. A stream's words: twice the number of the block it would go
  * on with, plus 1 if it is; and running_ns when it came to the one before.
  */
 static bool adaptive_stream(struct hmmsvm_policy_env *env, const struct hmmsvm_policy_block *block,
-			    __u32 page)
+			    __u32 page, bool *goes_on)
 {
 	__u64 number = adaptive_number(block), *words = &env->priv[ADAPTIVE_STREAM];
 	__u64 enough = HMMSVM_POLICY_BLOCK_PAGES * env->copy_page_ns * 3 / 4;
@@ -283,7 +307,8 @@ static bool adaptive_stream(struct hmmsvm_policy_env *env, const struct hmmsvm_p
 	for (i = 0; i < ADAPTIVE_STREAMS; i++)
 		if (words[2 * i] / 2 == number && page < HMMSVM_POLICY_REGION_PAGES)
 			break;
-	if (i < ADAPTIVE_STREAMS) {
+	*goes_on = i < ADAPTIVE_STREAMS;
+	if (*goes_on) {
 		good = words[2 * i] % 2;
 		if (!good && env->running_ns - words[2 * i + 1] >= enough) {
 			good = true;
@@ -338,15 +363,20 @@ static void adaptive_run(const struct hmmsvm_policy_block *block, __u32 page, __
 	*count = end - begin;
 }
 
+static __u32 adaptive_comb_field(const struct hmmsvm_policy_block *block, __u32 field)
+{
+	return (__u32)policy_field(&block->priv[ADAPTIVE_COMB], 16, field);
+}
+
 /* The pages of the block that the CPU wants and the device does not. */
 static void adaptive_comb(const struct hmmsvm_policy_block *block, struct hmmsvm_pages *pages)
 {
-	__u32 stride = block->priv[ADAPTIVE_COMB] & 0xffff, page;
+	__u32 every = adaptive_comb_field(block, ADAPTIVE_EVERY), page;
 
-	if (!stride)
+	if (!every)
 		return;
-	for (page = block->priv[ADAPTIVE_COMB] >> 16; page < HMMSVM_POLICY_BLOCK_PAGES;
-	     page += stride)
+	for (page = adaptive_comb_field(block, ADAPTIVE_FIRST); page < HMMSVM_POLICY_BLOCK_PAGES;
+	     page += every)
 		hmmsvm_pages_set(pages, page, 1);
 }
 
@@ -373,6 +403,41 @@ static bool adaptive_turns_over(const struct hmmsvm_policy_env *env)
 	       env->running_ns >= env->priv[ADAPTIVE_PAUSE];
 }
 
+/*
+ * The block comes over. If none did for a while, the program goes on to other memory, and what
+ * came before this one is what it has used until now.
+ */
+static void adaptive_comes(struct hmmsvm_policy_env *env, const struct hmmsvm_policy_block *block)
+{
+	__u64 pause = env->running_ns - env->priv[ADAPTIVE_CAME_RUN];
+	__u32 at = (__u32)(env->priv[ADAPTIVE_CAME] % ADAPTIVE_CAME_MAX);
+
+	if (pause > adaptive_cost(env, HMMSVM_POLICY_BLOCK_PAGES))
+		env->priv[ADAPTIVE_BEFORE] = env->priv[ADAPTIVE_CAME];
+	env->priv[ADAPTIVE_CAME_RUN] = env->running_ns;
+	env->priv[ADAPTIVE_CAME]++;
+	policy_field_set(&env->priv[ADAPTIVE_LAST_CAME], 32, at, adaptive_number(block));
+}
+
+/*
+ * Whom to evict for it: what was used until now, and of that what came last. What came first is
+ * what the program comes back to first, if it goes round.
+ */
+static __u64 adaptive_victim(struct hmmsvm_policy_env *env)
+{
+	__u64 *before = &env->priv[ADAPTIVE_BEFORE], number;
+	__u32 at;
+
+	while (*before && *before + ADAPTIVE_CAME_MAX > env->priv[ADAPTIVE_CAME]) {
+		at = (__u32)(--*before % ADAPTIVE_CAME_MAX);
+		number = policy_field(&env->priv[ADAPTIVE_LAST_CAME], 32, at);
+		policy_field_set(&env->priv[ADAPTIVE_LAST_CAME], 32, at, 0);
+		if (number)
+			return number * HMMSVM_POLICY_BLOCK_PAGES * HMMSVM_POLICY_PAGE_SIZE;
+	}
+	return 0;
+}
+
 /* Memory is full: whether to evict for the block, whose price is @price. If so, it is paid. */
 static bool adaptive_evicts(struct hmmsvm_policy_env *env, __u64 price, bool stream, __u64 sample)
 {
@@ -382,10 +447,10 @@ static bool adaptive_evicts(struct hmmsvm_policy_env *env, __u64 price, bool str
 	    (sample != ADAPTIVE_WANTED || !adaptive_turns_over(env)))
 		return false;
 	if (env->running_ns < env->priv[ADAPTIVE_PAUSE] ||
-	    env->priv[ADAPTIVE_BUDGET] < price * (well ? 2 : ADAPTIVE_EVICTS_AFTER))
+	    env->priv[ADAPTIVE_BUDGET] < price * (well ? 1 : ADAPTIVE_EVICTS_AFTER))
 		return false;
 	adaptive_turnover_set(env, ADAPTIVE_WELL, policy_min(well + 1, 255));
-	adaptive_spend(env, ADAPTIVE_BUDGET, 2 * price);
+	adaptive_spend(env, ADAPTIVE_BUDGET, price);
 	return true;
 }
 
@@ -408,23 +473,28 @@ static void adaptive_returns(struct hmmsvm_policy_env *env,
 	}
 }
 
+/* The first copy of all says what copies cost, where nobody knows. */
+static bool adaptive_must_try(const struct hmmsvm_policy_env *env, bool known)
+{
+	return !known && !env->costs_known && !env->priv[ADAPTIVE_COPIED];
+}
+
 /* Whether to bring @pages of the block over now, around the page of the fault. */
 static bool adaptive_buys(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			  const struct hmmsvm_policy_fault *fault, __u64 sample, bool rest,
-			  __u32 pages)
+			  __u32 pages, bool *populate)
 {
 	__u64 price = adaptive_few(block) ? adaptive_price_all(env, block) :
 					    adaptive_price(env, block, pages);
 	bool known = adaptive_state(block, ADAPTIVE_KNOWN), stream = false;
 
 	if (!known)
-		stream = adaptive_stream(env, block, fault->page);
+		stream = adaptive_stream(env, block, fault->page, populate);
 	adaptive_state_set(block, ADAPTIVE_KNOWN, 1);
 	if (adaptive_full(env, pages) && !adaptive_few(block))
 		return pages == HMMSVM_POLICY_BLOCK_PAGES &&
 		       adaptive_evicts(env, price, stream, sample);
-	/* The first copy of all says what copies cost. */
-	if (fault->absent || stream || rest || (!known && !env->priv[ADAPTIVE_COPIED]))
+	if (fault->absent || stream || rest || adaptive_must_try(env, known))
 		return true;
 	if (sample == ADAPTIVE_PROMISED) {
 		env->priv[ADAPTIVE_PLACES] -= !!env->priv[ADAPTIVE_PLACES];
@@ -465,6 +535,7 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	bool again;
 
 	adaptive_earn(env);
+	policy_field_set(&block->priv[ADAPTIVE_COMB], 16, ADAPTIVE_UNSEEN, 0);
 	adaptive_comb(block, &comb);
 	adaptive_state_set(block, ADAPTIVE_SAMPLE, ADAPTIVE_NO_SAMPLE);
 	decision->writable = true;
@@ -501,7 +572,7 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 	again = adaptive_state(block, ADAPTIVE_LOST) == 1 &&
 		adaptive_state(block, ADAPTIVE_LEVEL) == 1;
 	if (adaptive_buys(env, block, fault, sample, again && !adaptive_shared(block, fault->page),
-			  pages)) {
+			  pages, &decision->populate)) {
 		env->priv[ADAPTIVE_COPIED] |= !fault->absent;
 		if (!fault->absent)
 			adaptive_bought(env);
@@ -510,6 +581,9 @@ static void adaptive_device_fault(struct hmmsvm_policy_env *env,
 			adaptive_state_set(block, ADAPTIVE_LOST, 0);
 		hmmsvm_pages_clear(&comb, fault->page, 1);
 		decision->except = comb;
+		adaptive_comes(env, block);
+		if (adaptive_full(env, pages) && !adaptive_few(block))
+			decision->victim = adaptive_victim(env);
 		policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
 		return;
 	}
@@ -527,6 +601,25 @@ static __u64 adaptive_divisor(__u64 a, __u64 b)
 		b = rest;
 	}
 	return a;
+}
+
+/*
+ * The CPU took pages at the same distance before, and this is another one, as far as one page
+ * can tell: what that distance was; 0: it is not.
+ */
+static __u32 adaptive_combed(struct hmmsvm_policy_env *env,
+			     const struct hmmsvm_policy_block *block, __u32 page)
+{
+	__u64 number = block->start / HMMSVM_POLICY_PAGE_SIZE + page;
+	__u64 distance = policy_field(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_DISTANCE);
+
+	if (!distance)
+		return 0;
+	if (number % distance == policy_field(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_OFFSET))
+		return policy_resident(block) == HMMSVM_POLICY_BLOCK_PAGES ? (__u32)distance : 0;
+	if (adaptive_comb_field(block, ADAPTIVE_EVERY))
+		env->priv[ADAPTIVE_COMBED] = 0;
+	return 0;
 }
 
 /*
@@ -564,13 +657,18 @@ static __u32 adaptive_stride(struct hmmsvm_policy_env *env,
 }
 
 /* The CPU takes every so many pages: those of the block from @page on go home. */
-static void adaptive_take_comb(struct hmmsvm_policy_block *block, __u32 page, __u32 stride,
+static void adaptive_take_comb(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block, __u32 page, __u32 stride,
 			       struct hmmsvm_policy_decision *decision)
 {
 	struct hmmsvm_pages comb = { 0 };
 	__u32 i;
 
-	block->priv[ADAPTIVE_COMB] = (__u64)(page % stride) << 16 | stride;
+	policy_field_set(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_DISTANCE, stride);
+	policy_field_set(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_OFFSET,
+			 (block->start / HMMSVM_POLICY_PAGE_SIZE + page) % stride);
+	policy_field_set(&block->priv[ADAPTIVE_COMB], 16, ADAPTIVE_EVERY, stride);
+	policy_field_set(&block->priv[ADAPTIVE_COMB], 16, ADAPTIVE_FIRST, page % stride);
+	policy_field_set(&block->priv[ADAPTIVE_COMB], 16, ADAPTIVE_UNSEEN, 1);
 	block->priv[ADAPTIVE_SHARED] = 0;
 	adaptive_state_set(block, ADAPTIVE_LOST, 0);
 	adaptive_state_set(block, ADAPTIVE_LEVEL, 0);
@@ -609,6 +707,52 @@ static bool adaptive_try(struct hmmsvm_policy_env *env, struct hmmsvm_policy_blo
 	return trial != ADAPTIVE_STAYS;
 }
 
+/* The CPU takes something of the block for the first time since it came over. */
+static void adaptive_taken(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block)
+{
+	env->priv[ADAPTIVE_TAKEN]++;
+	env->priv[ADAPTIVE_RAN] /= 2;
+	env->priv[ADAPTIVE_BUDGET] /= 2;
+	adaptive_state_set(block, ADAPTIVE_LEVEL,
+			   policy_min(adaptive_state(block, ADAPTIVE_LEVEL) + 1,
+				      ADAPTIVE_LEVEL_MAX));
+}
+
+/* The CPU will use the block, too, it seems. */
+static void adaptive_cpu_ahead(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			       struct hmmsvm_policy_decision *decision)
+{
+	__u64 distance = policy_field(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_DISTANCE);
+	__u64 offset = policy_field(&env->priv[ADAPTIVE_COMBED], 32, ADAPTIVE_OFFSET);
+	__u64 start = block->start / HMMSVM_POLICY_PAGE_SIZE;
+	__u32 every = adaptive_comb_field(block, ADAPTIVE_EVERY);
+
+	if (distance) {
+		if (!every || every > distance)
+			adaptive_take_comb(env, block,
+					   (__u32)((offset + distance - start % distance) % distance),
+					   (__u32)distance, decision);
+	} else if (adaptive_goes_through(env, block, 0)) {
+		adaptive_state_set(block, ADAPTIVE_LOST, 1);
+		adaptive_taken(env, block);
+		block->priv[ADAPTIVE_SHARED] = policy_region_mask(0, HMMSVM_POLICY_BLOCK_PAGES);
+		env->priv[ADAPTIVE_CPU_LAST] = start;
+		policy_decide_block(decision, HMMSVM_ACTION_TO_SYSTEM);
+	}
+}
+
+/* Whether the CPU has taken nothing near @page: it may want both ends of the block only. */
+static bool adaptive_elsewhere(const struct hmmsvm_policy_block *block, __u32 page)
+{
+	__u32 near = page - policy_min(page, ADAPTIVE_STRIDE_MAX);
+	__u32 end = policy_min(page + ADAPTIVE_STRIDE_MAX, HMMSVM_POLICY_BLOCK_PAGES);
+
+	for (; near < end; near += HMMSVM_POLICY_REGION_PAGES)
+		if (adaptive_shared(block, near))
+			return false;
+	return true;
+}
+
 static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			       const struct hmmsvm_policy_fault *fault,
 			       struct hmmsvm_policy_decision *decision)
@@ -616,12 +760,20 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 	__u64 *streams = &env->priv[ADAPTIVE_CPU_STREAM];
 	__u64 lost = policy_min(adaptive_state(block, ADAPTIVE_LOST) + 1, 255);
 	__u32 first = fault->page & ~(HMMSVM_POLICY_REGION_PAGES - 1), i;
-	bool through = adaptive_goes_through(env, block, fault->page);
-	__u32 slot, stream, count, stride = adaptive_stride(env, block, fault->page);
+	bool through = adaptive_goes_through(env, block, fault->page), once_more;
+	__u32 slot, stream, count, stride;
 
 	adaptive_earn(env);
+	if (fault->ahead) {
+		adaptive_cpu_ahead(env, block, decision);
+		return;
+	}
+	stride = adaptive_stride(env, block, fault->page);
+	if (!stride)
+		stride = adaptive_combed(env, block, fault->page);
 	if (stride) {
-		adaptive_take_comb(block, fault->page, stride, decision);
+		adaptive_take_comb(env, block, fault->page, stride, decision);
+		decision->ahead = ADAPTIVE_AHEAD;
 		return;
 	}
 	if (adaptive_try(env, block)) {
@@ -634,20 +786,20 @@ static void adaptive_cpu_fault(struct hmmsvm_policy_env *env, struct hmmsvm_poli
 	    env->priv[ADAPTIVE_NO_STRIDE] < ADAPTIVE_STRIDE_TRIES)
 		stream = 0;
 	count = stream ? stream : HMMSVM_POLICY_REGION_PAGES;
+	/* A region again, the second time: where it is far off, or to see a stride. */
+	once_more = lost == 2 && !stream &&
+		    (adaptive_elsewhere(block, fault->page) ||
+		     (env->priv[ADAPTIVE_STRIDE] &&
+		      env->priv[ADAPTIVE_NO_STRIDE] < ADAPTIVE_STRIDE_TRIES));
 	adaptive_state_set(block, ADAPTIVE_LOST, lost);
 	if (lost == 1) {
-		env->priv[ADAPTIVE_TAKEN]++;
-		env->priv[ADAPTIVE_RAN] /= 2;
-		env->priv[ADAPTIVE_BUDGET] /= 2;
-		adaptive_state_set(block, ADAPTIVE_LEVEL,
-				   policy_min(adaptive_state(block, ADAPTIVE_LEVEL) + 1,
-					      ADAPTIVE_LEVEL_MAX));
+		adaptive_taken(env, block);
 		if (through) {
 			first = 0;
 			count = HMMSVM_POLICY_BLOCK_PAGES;
+			decision->ahead = ADAPTIVE_AHEAD;
 		}
-	} else if (lost != 2 || stream || !env->priv[ADAPTIVE_STRIDE] ||
-		   env->priv[ADAPTIVE_NO_STRIDE] >= ADAPTIVE_STRIDE_TRIES) {
+	} else if (!once_more) {
 		env->priv[ADAPTIVE_NO_STRIDE] += lost == 3;
 		first = 0;
 		count = HMMSVM_POLICY_BLOCK_PAGES;
@@ -717,11 +869,37 @@ static void adaptive_race(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	adaptive_withdraw(block, ADAPTIVE_WATCHED, decision);
 }
 
-/* There is room, or there will be: whether to bring a block over when it is used next. */
+/* Brings over what the CPU has not taken of the block, for @price. */
+static void adaptive_brings(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			    __u64 price, struct hmmsvm_policy_decision *decision)
+{
+	__u32 page = 0, first, count;
+
+	while (page < HMMSVM_POLICY_BLOCK_PAGES && adaptive_shared(block, page))
+		page += HMMSVM_POLICY_REGION_PAGES;
+	/* If it has taken all, all. */
+	adaptive_run(block, page % HMMSVM_POLICY_BLOCK_PAGES, &first, &count);
+	adaptive_comb(block, &decision->except);
+	for (; count > 1 && hmmsvm_pages_test(&decision->except, first); count--)
+		first++;
+	hmmsvm_pages_clear(&decision->except, first, 1);
+	adaptive_spend(env, ADAPTIVE_BUDGET, price);
+	adaptive_bought(env);
+	adaptive_away(env, block, 0);
+	adaptive_state_set(block, ADAPTIVE_LOST, 0);
+	adaptive_comes(env, block);
+	decision->writable = true;
+	policy_decide(decision, HMMSVM_ACTION_TO_DEVICE, first, count);
+}
+
+/*
+ * Whether to bring a block over that is used where it is: now, if there is room; when it is used
+ * next, if another one has to go.
+ */
 static void adaptive_promote(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
 			     bool room, struct hmmsvm_policy_decision *decision)
 {
-	__u64 price = adaptive_price_all(env, block) * (room ? 1 : 2);
+	__u64 price = adaptive_price_all(env, block);
 	__u64 others = policy_max(env->priv[ADAPTIVE_REMOTES_LAST], 1);
 	__u64 chance = env->random % 1024 * others;
 
@@ -729,8 +907,11 @@ static void adaptive_promote(struct hmmsvm_policy_env *env, struct hmmsvm_policy
 		return;
 	if (!adaptive_state(block, ADAPTIVE_LEVEL) && chance < 1024 * env->priv[ADAPTIVE_PLACES])
 		adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);
-	else if (chance < 1024 * (env->priv[ADAPTIVE_BUDGET] / price))
+	else if (!room && chance < 1024 * (env->priv[ADAPTIVE_BUDGET] / (2 * price)))
 		adaptive_withdraw(block, ADAPTIVE_WANTED, decision);
+	/* Nobody faults for it. */
+	else if (room && env->priv[ADAPTIVE_BUDGET] >= price - env->device_fault_ns)
+		adaptive_brings(env, block, price - env->device_fault_ns, decision);
 }
 
 static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -757,6 +938,12 @@ static void adaptive_tick(struct hmmsvm_policy_env *env, struct hmmsvm_policy_bl
 	places = policy_min(env->priv[ADAPTIVE_PLACES],
 			    env->free_pages / HMMSVM_POLICY_BLOCK_PAGES);
 	env->priv[ADAPTIVE_PLACES] = places;
+	if (adaptive_comb_field(block, ADAPTIVE_UNSEEN)) {
+		policy_field_set(&block->priv[ADAPTIVE_COMB], 16, ADAPTIVE_UNSEEN, 0);
+		decision->writable = true;
+		policy_decide_block(decision, HMMSVM_ACTION_NONE);
+		return;
+	}
 	if (remote && (room || adaptive_turns_over(env))) {
 		if (room && adaptive_proven(env, block) && !adaptive_state(block, ADAPTIVE_LEVEL))
 			adaptive_withdraw(block, ADAPTIVE_PROMISED, decision);

@@ -83,6 +83,17 @@ static struct hmmsvm_policy_decision cpu(const struct hmmsvm_placement *p, uint3
     return d;
 }
 
+/* What comes back of a block because the CPU used one before it. */
+static struct hmmsvm_policy_decision ahead(const struct hmmsvm_placement *p)
+{
+    struct hmmsvm_policy_fault fault = {.ahead = true};
+    struct hmmsvm_policy_decision d = {.action = HMMSVM_ACTION_NONE};
+
+    p->cpu_fault(&env, &block, &fault, &d);
+    hmmsvm_pages_clear(&block.resident, d.first, d.count);
+    return d;
+}
+
 static struct hmmsvm_policy_decision tick(const struct hmmsvm_placement *p)
 {
     struct hmmsvm_policy_decision d = {.action = HMMSVM_ACTION_NONE};
@@ -443,8 +454,9 @@ static void adaptive_backs_off(void **state)
     memset(&block.resident, 0, sizeof(block.resident));
     assert_brings(device(p, 5), 0, 96);
     assert_brings(device(p, 112), 112, 400);
-    /* The second time it stays where it is. */
-    assert_returns(cpu(p, 300), 0, 512);
+    /* The second time another one, if it is far off; and then it stays where it is. */
+    assert_returns(cpu(p, 300), 288, 17);
+    assert_returns(cpu(p, 450), 0, 512);
     assert_nothing(device(p, 300));
     assert_nothing(device(p, 5));
     /* Streams of the CPU take whole blocks. */
@@ -455,7 +467,10 @@ static void adaptive_backs_off(void **state)
     }
 }
 
-/* A CPU that goes from block to block takes all of each, from the second on. */
+/*
+ * A CPU that goes from block to block takes all of each, from the second on, and of those that
+ * follow, too.
+ */
 static void adaptive_goes_through(void **state)
 {
     const struct hmmsvm_placement *p = adaptive();
@@ -468,9 +483,13 @@ static void adaptive_goes_through(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++) {
+        struct hmmsvm_policy_decision d;
+
         other_block(takes[i].block);
         hmmsvm_pages_set(&block.resident, 0, takes[i].resident);
-        assert_returns(cpu(p, takes[i].page), 0, takes[i].count);
+        d = cpu(p, takes[i].page);
+        assert_returns(d, 0, takes[i].count);
+        assert_int_equal(d.ahead, takes[i].count == 512 ? 8 : 0);
         /* What was all taken does not come again at once. */
         memset(&block.resident, 0, sizeof(block.resident));
         if (takes[i].count == 512)
@@ -478,6 +497,21 @@ static void adaptive_goes_through(void **state)
         else
             assert_brings(device(p, 40), 16, 496);
     }
+    /* It goes on where the last one was that came back ahead; not beyond one that is not there. */
+    other_block(70);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    assert_returns(cpu(p, 0), 0, 17);
+    for (uint32_t i = 71; i < 74; i++) {
+        other_block(i);
+        hmmsvm_pages_set(&block.resident, 0, 512);
+        assert_returns(ahead(p), 0, 512);
+    }
+    other_block(74);
+    hmmsvm_pages_set(&block.resident, 0, 511);
+    assert_int_equal(ahead(p).count, 0);
+    other_block(74);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    assert_returns(cpu(p, 0), 0, 512);
 }
 
 /* Whether the decision moves the page. */
@@ -504,8 +538,15 @@ static void adaptive_combs(void **state)
         assert_int_equal(moves(&d, page), page % 32 == 7);
     d = cpu(p, 87);
     assert_returns(d, 87, 512 - 87);
+    assert_int_equal(d.ahead, 8);
     for (uint32_t page = 87; page < 512; page++)
         assert_int_equal(moves(&d, page), page % 16 == 7);
+    /* What the device lost sight of is shown, once, unless it has been there before. */
+    d = tick(p);
+    assert_nothing(d);
+    assert_int_equal(d.count, 512);
+    assert_true(d.writable);
+    assert_int_equal(tick(p).count, 0);
     /* The next block loses all of them in one fault, */
     other_block(1);
     hmmsvm_pages_set(&block.resident, 0, 512);
@@ -520,11 +561,26 @@ static void adaptive_combs(void **state)
     assert_nothing(d);
     assert_int_equal(d.count, 512);
     assert_true(hmmsvm_pages_count(&d.except, 0, 512) == 0);
-    /* Once the distance is another one, it is forgotten. */
+    assert_int_equal(tick(p).count, 0);
+    /* Blocks that follow lose theirs with the fault before; those that have lost them, nothing. */
+    other_block(2);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    d = ahead(p);
+    assert_returns(d, 7, 512 - 7);
+    for (uint32_t page = 7; page < 512; page++)
+        assert_int_equal(moves(&d, page), page % 16 == 7);
+    assert_int_equal(ahead(p).count, 0);
+    /* Anywhere else it is taken for the same, as long as no page says otherwise. */
     other_block(50);
     hmmsvm_pages_set(&block.resident, 0, 512);
+    d = cpu(p, 7);
+    assert_returns(d, 7, 512 - 7);
+    assert_true(moves(&d, 23) && !moves(&d, 24));
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    assert_returns(cpu(p, 401), 400, 17);
+    other_block(60);
+    hmmsvm_pages_set(&block.resident, 0, 512);
     assert_returns(cpu(p, 7), 0, 17);
-    assert_returns(cpu(p, 401), 0, 512);
 }
 
 /* A few pages in a block of their own go to and fro if rounds are shorter for it. */
@@ -567,22 +623,28 @@ static void adaptive_promotes(void **state)
 {
     const uint64_t price = 5000 + 512 * 400;
     const struct hmmsvm_placement *p = adaptive();
+    struct hmmsvm_policy_decision d;
 
     (void)state;
     assert_nothing(device(p, 5));
     env.random = 0;
     assert_nothing(tick(p));
-    /* Nothing until half the price of what is away has passed, and what it costs from then on. */
-    env.running_ns += price / 2 - 1;
+    /*
+     * Nothing until 30 percent of the price of what is away has passed, and half of what copying
+     * costs from then on: two for one.
+     */
+    env.running_ns += price * 30 / 100 - 1;
     assert_nothing(tick(p));
-    env.running_ns += price - 1;
+    env.running_ns += 512 * 400 / 2 - 1;
     assert_nothing(tick(p));
     env.running_ns += 1;
-    assert_decision(tick(p), HMMSVM_ACTION_WITHDRAW, 0, 512);
-    assert_nothing(tick(p)); /* it is */
-    assert_brings(device(p, 9), 0, 512);
+    d = tick(p);
+    assert_brings(d, 0, 512);
+    assert_true(d.writable);
+    hmmsvm_pages_set(&block.resident, 0, 512);
+    assert_nothing(tick(p)); /* it is there */
 
-    /* Now it is spent: what is seen in use stays. */
+    /* Now it is spent. */
     other_block(120);
     assert_nothing(device(p, 5));
     assert_nothing(tick(p));
@@ -597,6 +659,12 @@ static void adaptive_promotes(void **state)
     }
 }
 
+/* The victim of a decision that evicts, as other_block() numbers blocks; -1: it names none. */
+static int leaves(const struct hmmsvm_policy_decision *d)
+{
+    return d->victim ? (int)((d->victim - 0x7f0000000000) >> 21) : -1;
+}
+
 /*
  * A program that goes on to other memory, while all is full: that is evicted for, with what was
  * saved up, until something is thrown out that was wanted.
@@ -605,35 +673,45 @@ static void adaptive_turns_over(void **state)
 {
     const uint64_t price = 5000 + 512 * 400, enough = 512 * 400 * 3 / 4;
     const struct hmmsvm_placement *p = adaptive();
+    struct hmmsvm_policy_decision d;
 
     (void)state;
+    set_tunable(p, "pace", 100);
     assert_nothing(device(p, 3));
-    other_block(101);
+    /* A stream; these are what it uses for a while. */
     env.running_ns += enough;
-    assert_brings(device(p, 0), 0, 512);
+    for (uint32_t i = 101; i < 104; i++) {
+        other_block(i);
+        d = device(p, 0);
+        assert_brings(d, 0, 512);
+        assert_int_equal(leaves(&d), -1);
+    }
     env.free_pages = 0;
-    /* The first one for twelve prices, each of them for two. */
-    other_block(102);
-    env.running_ns += 12 * price - enough - 1;
+    /* The first one for fourteen prices, each of them for one. */
+    other_block(104);
+    env.running_ns += 14 * price - enough - 1;
     assert_nothing(device(p, 0));
     env.running_ns++;
-    for (uint32_t i = 103; i < 109; i++) {
+    for (uint32_t i = 105; i < 119; i++) {
         other_block(i);
-        assert_brings(device(p, 0), 0, 512);
+        d = device(p, 0);
+        assert_brings(d, 0, 512);
+        /* What came last before it went on; then the one that adaptive() made; and then nobody. */
+        assert_int_equal(leaves(&d), i < 108 ? 103 - (int)(i - 105) : i == 108 ? 0 : -1);
     }
-    other_block(109);
+    other_block(119);
     assert_nothing(device(p, 0));
 
     /* One that comes back soon was a mistake, and so nothing is evicted for four prices. */
     other_block(50);
     p->evicted(&env, &block);
-    env.running_ns += 8 * price - 1;
+    env.running_ns += 3 * price - 1;
     assert_nothing(device(p, 5));
-    other_block(110);
+    other_block(120);
     env.running_ns += 4 * price - 1;
     assert_nothing(device(p, 0));
-    other_block(111);
-    env.running_ns += 2;
+    other_block(121);
+    env.running_ns += 14 * price;
     assert_brings(device(p, 0), 0, 512);
     /* One that stayed away while all that is away could be used twice comes back. */
     other_block(51);
