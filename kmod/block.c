@@ -30,6 +30,9 @@
 #define BLOCK_FAULT_NS		2000
 #define BLOCK_COPY_PAGE_NS	500
 
+/* So many times what was known before is believed at once to be the cost for everybody. */
+#define BLOCK_COST_MOST		8ull
+
 /* So often a thread may come back to a page that was evicted meanwhile, and to no other. */
 #define BLOCK_MAX_RETURNS	16
 
@@ -77,12 +80,20 @@ static void cost_average(struct hmmsvm_costs *costs, enum hmmsvm_cost which, u64
 	costs->ns[which] = max_t(u64, 1, value);
 }
 
-/* What it cost this time: so much does the context know then, and those that come after it. */
-static void block_cost(struct hmmsvm_context *ctx, enum hmmsvm_cost which, u64 value)
+/*
+ * What it cost this time: so much does the context know then; and, where it is @typical, those
+ * that come after it. They may be others', whom one that took long should not mislead for long.
+ */
+static void block_cost(struct hmmsvm_context *ctx, enum hmmsvm_cost which, u64 value, bool typical)
 {
+	struct hmmsvm_costs *all = &ctx->devmem->costs;
+
 	lockdep_assert_held(&ctx->devmem->lock);
 	cost_average(&ctx->costs, which, value);
-	cost_average(&ctx->devmem->costs, which, value);
+	if (typical && all->ns[which])
+		value = min(value, BLOCK_COST_MOST * all->ns[which]);
+	if (typical)
+		cost_average(all, which, value);
 }
 
 static u64 block_cost_ns(const struct hmmsvm_context *ctx, enum hmmsvm_cost which, u64 guess)
@@ -103,7 +114,8 @@ static struct hmmsvm_policy_env *block_env(struct hmmsvm_context *ctx, struct hm
 	env->device_fault_ns = block_cost_ns(ctx, HMMSVM_COST_DEVICE_FAULT, BLOCK_FAULT_NS);
 	env->cpu_fault_ns = block_cost_ns(ctx, HMMSVM_COST_CPU_FAULT, BLOCK_FAULT_NS);
 	env->copy_page_ns = block_cost_ns(ctx, HMMSVM_COST_COPY_PAGE, BLOCK_COPY_PAGE_NS);
-	env->costs_known = dm->costs.ns[HMMSVM_COST_COPY_PAGE];
+	env->costs_known = ctx->costs.ns[HMMSVM_COST_COPY_PAGE] ||
+			   dm->costs.ns[HMMSVM_COST_COPY_PAGE];
 	env->now_ns = ktime_get_ns();
 	env->running_ns = (ctx->stalls ? ctx->stall_ns : env->now_ns) - ctx->started_ns -
 			  ctx->stalled_ns;
@@ -263,11 +275,12 @@ void hmmsvm_block_cpu_fault(struct hmmsvm_context *ctx, struct hmmsvm_block *blo
 			hmmsvm_count(ctx, policy_errors);
 			*decision = (struct hmmsvm_policy_decision){
 				.first = fault->page,
-				.count = 1,
+				.count = !fault->ahead,
 			};
 		}
 	}
-	block->policy.cpu_ns = env->now_ns;
+	if (!fault->ahead)
+		block->policy.cpu_ns = env->now_ns;
 out:
 	spin_unlock(&ctx->devmem->lock);
 }
@@ -336,7 +349,8 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 	block->policy.migrations++;
 	block->policy.migrated_ns = now;
 	if (zeroed <= pages / 2)
-		block_cost(ctx, HMMSVM_COST_COPY_PAGE, (now - begin) / pages);
+		block_cost(ctx, HMMSVM_COST_COPY_PAGE, (now - begin) / pages,
+			   pages >= HMMSVM_BLOCK_PAGES / 2);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -344,7 +358,7 @@ void hmmsvm_block_migrated(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 void hmmsvm_block_faulted(struct hmmsvm_context *ctx, u64 took)
 {
 	spin_lock(&ctx->devmem->lock);
-	block_cost(ctx, HMMSVM_COST_DEVICE_FAULT, took);
+	block_cost(ctx, HMMSVM_COST_DEVICE_FAULT, took, true);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -357,7 +371,7 @@ void hmmsvm_block_came_back(struct hmmsvm_context *ctx, unsigned long pages, u64
 		return;
 	spin_lock(&ctx->devmem->lock);
 	copy = pages * block_cost_ns(ctx, HMMSVM_COST_COPY_PAGE, BLOCK_COPY_PAGE_NS);
-	block_cost(ctx, HMMSVM_COST_CPU_FAULT, took > copy ? took - copy : 1);
+	block_cost(ctx, HMMSVM_COST_CPU_FAULT, took > copy ? took - copy : 1, true);
 	spin_unlock(&ctx->devmem->lock);
 }
 
@@ -592,15 +606,42 @@ static void tick_withdraw(struct hmmsvm_context *ctx, struct hmmsvm_block *block
 		     ktime_get_ns());
 }
 
+/* What the application said of pages goes before what the policy wants: they stay, or are not shown. */
+static void tick_heed_advice(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			     struct hmmsvm_policy_decision *d)
+{
+	unsigned int against = HMMSVM_ADVICE_SYSTEM | HMMSVM_ADVICE_READ_MOSTLY, page;
+
+	if (!READ_ONCE(ctx->advised) || d->action == HMMSVM_ACTION_TO_SYSTEM)
+		return;
+	/* Its next fault is to bring it over. */
+	if (d->action == HMMSVM_ACTION_NONE)
+		against = HMMSVM_ADVICE_DEVICE;
+	for (page = d->first; page < d->first + d->count; page++)
+		if (hmmsvm_advice_at(ctx, block->policy.start + page * PAGE_SIZE) & against)
+			hmmsvm_pages_set(&d->except, page, 1);
+}
+
+/* Shows the device [@start, @end) as the policy decided: its next use is not seen any more. */
+static void tick_show(struct hmmsvm_context *ctx, struct hmmsvm_block *block, unsigned long start,
+		      unsigned long end, const struct hmmsvm_policy_decision *d)
+{
+	if (!hmmsvm_mirror_show(ctx, start, end, d))
+		return;
+	spin_lock(&ctx->devmem->lock);
+	block->withdrawn = false;
+	spin_unlock(&ctx->devmem->lock);
+}
+
 /* Has the device see the range where it is; what it sees as a whole it sees. */
-static void tick_show(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-		      const struct hmmsvm_policy_decision *d)
+static void tick_show_range(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+			    const struct hmmsvm_policy_decision *d)
 {
 	unsigned long start = block->policy.start + d->first * PAGE_SIZE;
 
 	if (hmmsvm_range_is_whole(ctx, start) || !mmget_not_zero(ctx->app_mm))
 		return;
-	hmmsvm_mirror_show(ctx, start, start + PAGE_SIZE, d);
+	tick_show(ctx, block, start, start + PAGE_SIZE, d);
 	mmput_async(ctx->app_mm);
 }
 
@@ -621,24 +662,27 @@ static void tick_migrate(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 				     HMMSVM_MIGRATE_TO_SYSTEM, d, &moved);
 		mmap_read_unlock(mm);
 		if (to_device)
-			hmmsvm_mirror_show(ctx, start, end, d);
+			tick_show(ctx, block, start, end, d);
 	}
 	mmput_async(mm);
 }
 
 static void tick_carry_out(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
-			   const struct hmmsvm_policy_decision *d)
+			   struct hmmsvm_policy_decision *d)
 {
-	hmmsvm_block_stall(ctx);
-	if (d->action == HMMSVM_ACTION_WITHDRAW)
+	if (d->action == HMMSVM_ACTION_WITHDRAW) {
 		tick_withdraw(ctx, block);
-	else if (!block_decision_valid(d, d->first))
+		return;
+	}
+	if (d->action > HMMSVM_ACTION_WITHDRAW || !block_decision_valid(d, d->first)) {
 		hmmsvm_count(ctx, policy_errors);
-	else if (d->action == HMMSVM_ACTION_NONE)
-		tick_show(ctx, block, d);
+		return;
+	}
+	tick_heed_advice(ctx, block, d);
+	if (d->action == HMMSVM_ACTION_NONE)
+		tick_show_range(ctx, block, d);
 	else
 		tick_migrate(ctx, block, d);
-	hmmsvm_block_go_on(ctx);
 }
 
 static void block_tick(struct work_struct *work)
@@ -660,7 +704,9 @@ static void block_tick(struct work_struct *work)
 			ctx->placement->tick(block_env(ctx, block), &block->policy, &d);
 		spin_unlock(&ctx->devmem->lock);
 		if (d.action != HMMSVM_ACTION_NONE || d.count) {
+			hmmsvm_block_stall(ctx);
 			tick_carry_out(ctx, block, &d);
+			hmmsvm_block_go_on(ctx);
 			actions++;
 		}
 		/* Who ends the context waits for this. */

@@ -268,7 +268,7 @@ bool hmmsvm_context_is_party(struct hmmsvm_context *ctx);
 
 /* mirror.c */
 int hmmsvm_mirror_mmap(struct hmmsvm_context *ctx, struct vm_area_struct *vma);
-void hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
+bool hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
 			const struct hmmsvm_policy_decision *decision);
 void hmmsvm_mirror_forget_pending(struct hmmsvm_context *ctx);
 

@@ -858,6 +858,9 @@ static void cpu_fault_ahead(struct hmmsvm_context *ctx, struct vm_area_struct *v
 		if (home.pages)
 			hmmsvm_event(ctx, HMMSVM_EVENT_TO_SYSTEM, home.huge ? HMMSVM_EVENT_HUGE : 0,
 				     start, home.pages, begin);
+		/* Nobody waits for these. */
+		if (!home.pages || home.no_memory)
+			break;
 		cond_resched();
 	}
 	kfree(work);
@@ -940,7 +943,11 @@ vm_fault_t hmmsvm_migrate_cpu_fault(struct vm_fault *vmf)
 		hmmsvm_event(ctx, HMMSVM_EVENT_CPU_FAULT,
 			     (vmf->flags & FAULT_FLAG_WRITE ? HMMSVM_EVENT_WRITE : 0) |
 			     (home.huge ? HMMSVM_EVENT_HUGE : 0), start, home.pages, begin);
-		if (!err && d.ahead)
+		/*
+		 * What the core has locked for this fault has gone then: nothing that is ahead may
+		 * be a part of it, and wait for that lock.
+		 */
+		if (!err && d.ahead && home.pages && !home.no_memory)
 			cpu_fault_ahead(ctx, vmf->vma, addr, d.ahead);
 		hmmsvm_count_add(ctx, cpu_fault_ns, ktime_get_ns() - begin);
 		hmmsvm_block_go_on(ctx);

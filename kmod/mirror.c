@@ -233,9 +233,13 @@ static vm_fault_t mirror_snapshot(struct mirror_fault *f)
 		return ret;
 
 	mirror_fault_extent(f, vma);
-	/* Every write to a shared file has to be announced page by page. */
-	f->spread_writable = !(vma->vm_flags & VM_SHARED) || !vma->vm_file ||
-			     !mapping_can_writeback(vma->vm_file->f_mapping);
+	/*
+	 * Every write to a shared file has to be announced page by page; and an entry of a
+	 * shadow stack is taken for writable.
+	 */
+	f->spread_writable = !(vma->vm_flags & VM_SHADOW_STACK) &&
+			     (!(vma->vm_flags & VM_SHARED) || !vma->vm_file ||
+			      !mapping_can_writeback(vma->vm_file->f_mapping));
 
 	f->seq = mmu_interval_read_begin(&f->range->notifier);
 	f->migratable = ctx->devmem && hmmsvm_migrate_possible(vma);
@@ -713,6 +717,7 @@ static bool mirror_make_writable(struct mirror_fault *f)
 	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 	f->decision.first = (hmm.start - f->block->policy.start) >> PAGE_SHIFT;
 	f->decision.count = last + 1 - first;
+	f->decision.victim = 0;
 	memset(&f->decision.except, 0, sizeof(f->decision.except));
 	return true;
 }
@@ -778,6 +783,7 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 		f->decision.action = HMMSVM_ACTION_TO_DEVICE;
 		f->decision.first = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
 		f->decision.count = 1;
+		f->decision.victim = 0;
 		memset(&f->decision.except, 0, sizeof(f->decision.except));
 	}
 	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE)
@@ -1005,12 +1011,13 @@ static pmd_t *mirror_pmd(struct mm_struct *mm, unsigned long addr)
 
 /*
  * hmmsvm_mirror_show() for the application's mapping of @addr, with the mmap_lock of the engine,
- * @mm, held. @pfns has room for a block. Returns where another mapping may be.
+ * @mm, held. @pfns has room for a block. Returns where another mapping may be; adds to @set the
+ * entries that were set.
  */
 static unsigned long mirror_show_mapping(struct hmmsvm_context *ctx, struct mm_struct *mm,
 					 struct hmmsvm_range *range, unsigned long addr,
 					 const struct hmmsvm_policy_decision *decision,
-					 unsigned long *pfns)
+					 unsigned long *pfns, unsigned int *set)
 {
 	struct mirror_fault f = {
 		.ctx = ctx,
@@ -1049,33 +1056,36 @@ static unsigned long mirror_show_mapping(struct hmmsvm_context *ctx, struct mm_s
 		if (mirror_set_counted(&f) != -EAGAIN)
 			break;
 	}
+	*set += f.set;
 	return next;
 }
 
 /*
  * Shows the device, without a fault, what is in device memory around [@start, @end), within a block;
  * of system memory the range that @decision says, if it is one to show. What has an entry keeps
- * it. The caller holds the application's mm by mmget(), and no lock. Waits for nobody's mmap_lock: the
+ * it; one that is read-only may become writable. Returns whether there are new ones. The caller holds the application's mm by mmget(), and no lock. Waits for nobody's mmap_lock: the
  * engine's may be held as long as an access of its takes, to memory that is none of ours, and
  * who ends the context waits for the tick.
  */
-void hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
+bool hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
 			const struct hmmsvm_policy_decision *decision)
 {
 	struct hmmsvm_range *range = hmmsvm_range_find(ctx, start);
 	struct mm_struct *mm = hmmsvm_context_get_engine(ctx);
+	unsigned int set = 0;
 	unsigned long *pfns;
 
 	if (!mm)
-		return;
+		return false;
 	pfns = kmalloc_array(HMMSVM_BLOCK_PAGES, sizeof(*pfns), GFP_KERNEL);
 	if (range && pfns && mmap_read_trylock(mm)) {
 		while (start < end)
-			start = mirror_show_mapping(ctx, mm, range, start, decision, pfns);
+			start = mirror_show_mapping(ctx, mm, range, start, decision, pfns, &set);
 		mmap_read_unlock(mm);
 	}
 	kfree(pfns);
 	mmput_async(mm);
+	return set;
 }
 
 /* Maps the mirror into the engine. See struct hmmsvm_attach. */

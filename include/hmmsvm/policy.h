@@ -156,9 +156,9 @@ enum hmmsvm_policy_action {
  *	wants back everything comes.
  * @writable: (device fault, tick) what gets an entry with this decision may be written, where
  *	the application may write, too, even if the fault is a read: there is no second fault
- * @populate: (device fault) of a range that the device is to see where it is, what nobody has
- *	touched yet gets its pages at once, from that of the fault on; otherwise as many as a
- *	sequential access has come to
+ * @populate: (device fault) of a range that the device is to see where it is, what has no page
+ *	(nobody has touched it yet, or it is swapped out) gets one at once, from that of the fault
+ *	on; otherwise as many as a sequential access has come to
  * @ahead: (CPU fault) ask about so many of the blocks that follow, at most
  *	HMMSVM_POLICY_AHEAD, one after the other, as long as they have pages in device memory: who
  *	goes through memory need not fault on each of them
@@ -166,7 +166,8 @@ enum hmmsvm_policy_action {
  *	place in device memory that may be taken; 0: whom the eviction policy chooses
  *
  * In a tick, what TO_DEVICE brought over gets its entries at once. NONE with a range gives them to
- * what has none, where it is. The pages of @except then stay, or are not shown unasked.
+ * what has none, where it is. The pages of @except then stay, or are not shown unasked; and so do those of
+ * which the application said where they are to be.
  *
  * Pages of a range that comes over and that are there already, or that cannot move (file, shared,
  * pinned, locked), stay; that is no error.

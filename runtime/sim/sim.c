@@ -17,8 +17,6 @@
 #include "state.h"
 
 /* As in block.c and migrate.c of the module. */
-#define SIM_FAULT_NS 2000
-#define SIM_COPY_PAGE_NS 500
 #define SIM_TICK_ACTIONS 64
 #define SIM_TICK_BLOCKS 4096
 #define SIM_VICTIMS 8
@@ -184,27 +182,23 @@ static bool has_range(const struct hmmsvm_policy_decision *d)
 }
 
 /* Which system memory may get an entry unasked by a fault on page. */
-static void shown(const struct sim *s, uint32_t page, const struct hmmsvm_policy_decision *d,
-                  uint32_t *first, uint32_t *count)
+static struct hmmsvm_pages shown(const struct sim *s, uint32_t page,
+                                 const struct hmmsvm_policy_decision *d)
 {
-    if (!confined(s)) {
-        *first = 0;
-        *count = SIM_BLOCK_PAGES;
-    } else if (has_range(d)) {
-        *first = d->first;
-        *count = d->count;
-    } else {
-        *first = page & ~(SIM_REGION_PAGES - 1);
-        *count = SIM_REGION_PAGES;
-    }
+    struct hmmsvm_pages see = no_pages;
+
+    if (!confined(s))
+        return all_pages;
+    if (has_range(d))
+        hmmsvm_pages_set(&see, d->first, d->count);
+    else
+        hmmsvm_pages_set(&see, page & ~(SIM_REGION_PAGES - 1), SIM_REGION_PAGES);
+    return see;
 }
 
-/*
- * Sets the entries that a fault on page sets, as mirror_set(); of system memory those of
- * [see, see + seen).
- */
-static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write, uint32_t see,
-                        uint32_t seen, const struct hmmsvm_policy_decision *d)
+/* Sets the entries that a fault on page sets, as mirror_set(); of system memory those of see. */
+static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write,
+                        const struct hmmsvm_pages *see, const struct hmmsvm_policy_decision *d)
 {
     struct sim_block *block = &s->blocks[b];
     uint32_t around = s->setup->fault_around, first = page & ~(around - 1), count = around, i;
@@ -214,7 +208,7 @@ static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write, ui
     write = write || d->writable;
     if (!block->table && count == SIM_BLOCK_PAGES &&
         (device ? pages_equal(&block->policy.resident, &all_pages) &&
-                  sim_devmem_contiguous(s, b) : block->whole && seen == SIM_BLOCK_PAGES)) {
+                  sim_devmem_contiguous(s, b) : block->whole && pages_equal(see, &all_pages))) {
         if (!block->huge_entry) {
             s->count->pages_mirrored += SIM_BLOCK_PAGES;
             if (device)
@@ -232,7 +226,7 @@ static void set_entries(struct sim *s, uint32_t b, uint32_t page, bool write, ui
     block->table = true;
     for (i = 0; i < SIM_WORDS; i++) {
         uint64_t resident = block->policy.resident.bits[i];
-        uint64_t system = block->exists.bits[i] & ~resident & hmmsvm_pages_mask(i, see, seen), set;
+        uint64_t system = block->exists.bits[i] & ~resident & see->bits[i], set;
 
         set = (resident | system) & hmmsvm_pages_mask(i, first, count);
         s->count->pages_mirrored += (unsigned)__builtin_popcountll(set & ~block->mapped.bits[i]);
@@ -495,7 +489,7 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
                   !(write && hmmsvm_pages_test(&block->zero, page));
     uint32_t moved = 0;
     struct asked before;
-    uint32_t see, seen;
+    struct hmmsvm_pages see;
 
     block->used = true;
     s->count->device_faults++;
@@ -543,8 +537,8 @@ static void device_fault(struct sim *s, struct stream_range **ranges, uint32_t b
     if (moved || exists)
         average(&s->env.device_fault_ns, &s->observed.device_fault,
                 s->machine->device_fault_ps / SIM_PS);
-    shown(s, page, &d, &see, &seen);
-    set_entries(s, b, page, write, see, seen, &d);
+    see = shown(s, page, &d);
+    set_entries(s, b, page, write, &see, &d);
 }
 
 /* Asks what of the block is to come back as the CPU used, or is about to use, that page. */
@@ -570,10 +564,13 @@ static struct hmmsvm_policy_decision cpu_ask(struct sim *s, struct sim_block *bl
             return d;
         if (!decision_valid(&d, fault->ahead ? d.first : fault->page)) {
             decision_wrong(s, SIM_BAD_RANGE);
-            d = (struct hmmsvm_policy_decision){ .first = fault->page, .count = 1 };
+            d = (struct hmmsvm_policy_decision){ .first = fault->page, .count = !fault->ahead };
         }
     }
-    block->policy.cpu_ns = s->env.now_ns;
+    if (!d.count)
+        return d;
+    if (!fault->ahead)
+        block->policy.cpu_ns = s->env.now_ns;
     if (block->whole) {
         d.first = 0;
         d.count = SIM_BLOCK_PAGES;
@@ -603,7 +600,8 @@ static void cpu_ahead(struct sim *s, uint32_t b, uint32_t blocks)
         if (!d.count)
             return;
         spend(s, s->machine->copy_ps);
-        to_system(s, b, d.first, d.count, &d.except, REASON_CPU);
+        if (!to_system(s, b, d.first, d.count, &d.except, REASON_CPU))
+            return;
     }
 }
 
@@ -651,8 +649,10 @@ static void tick_migrate(struct sim *s, uint32_t b, const struct hmmsvm_policy_d
         if (d->action == HMMSVM_ACTION_TO_DEVICE) {
             to_device(s, b, first, count, &d->except, d->victim);
             /* The device sees at once what came. */
-            if (hmmsvm_pages_test(&block->policy.resident, first))
-                set_entries(s, b, first, false, 0, 0, d);
+            if (hmmsvm_pages_test(&block->policy.resident, first)) {
+                set_entries(s, b, first, false, &no_pages, d);
+                block->withdrawn = false;
+            }
         } else if (d->action == HMMSVM_ACTION_TO_SYSTEM) {
             spend(s, s->machine->copy_ps);
             to_system(s, b, first, count, &d->except, REASON_REQUEST);
@@ -664,11 +664,18 @@ static void tick_migrate(struct sim *s, uint32_t b, const struct hmmsvm_policy_d
 /* The device sees the range where it is; what it saw before stays. */
 static void tick_show(struct sim *s, uint32_t b, const struct hmmsvm_policy_decision *d)
 {
+    struct hmmsvm_pages see = no_pages;
+    uint32_t i;
+
     if (s->blocks[b].huge_entry)
         return;
     s->count->shows++;
     spend(s, s->machine->withdraw_ps);
-    set_entries(s, b, d->first, false, d->first, d->count, d);
+    hmmsvm_pages_set(&see, d->first, d->count);
+    for (i = 0; i < SIM_WORDS; i++)
+        see.bits[i] &= ~d->except.bits[i];
+    set_entries(s, b, d->first, false, &see, d);
+    s->blocks[b].withdrawn = false;
 }
 
 static void tick(struct sim *s)
@@ -949,7 +956,8 @@ bool sim_run(const struct sim_setup *setup, struct sim_result *result)
         s.env.tunables = (const __s64 *)s.tunables;
         s.env.device_fault_ns = s.machine->device_fault_ps / SIM_PS;
         s.env.cpu_fault_ns = s.machine->cpu_fault_ps / SIM_PS;
-        s.env.copy_page_ns = (s.machine->to_device_page_ps + s.machine->copy_ps / SIM_BLOCK_PAGES) / SIM_PS;
+        s.env.copy_page_ns =
+            (s.machine->to_device_page_ps + s.machine->copy_ps / SIM_BLOCK_PAGES) / SIM_PS;
         s.env.costs_known = true;
         s.env.random = 0x9e3779b97f4a7c15ull;
         if (tick_ps(&s))
