@@ -506,6 +506,22 @@ static unsigned log_judge(const char *path)
     return found;
 }
 
+/* Whether the kernel got as far as starting anything: before that nothing of ours has run. */
+static bool log_has_init(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    bool found = false;
+
+    while (file && !found && getline(&line, &room, file) > 0)
+        found = strstr(line, "as init process") != NULL;
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
 static void log_tail(const char *path, int lines)
 {
     FILE *file = fopen(path, "re");
@@ -713,6 +729,34 @@ static int session_loop(struct session *s, int signals)
     return 0;
 }
 
+/*
+ * The guest, until it has gone. Where the machine is emulated a kernel dies now and then while it
+ * patches its own code: a guest that did before it started anything is started once more. Returns
+ * as session_loop().
+ */
+static int session_run(struct session *s, bool kvm, int initrd, struct cli_strings *extra,
+                       int signals)
+{
+    const struct guest_options *o = s->options;
+    const char *log;
+    int ended_by;
+
+    for (unsigned tries = 0;; tries++) {
+        s->out_fd = -1;
+        s->machine = machine_start(o, kvm, initrd, s->log, extra, false);
+        ended_by = session_loop(s, signals);
+        machine_kill(&s->machine);
+        if (tries || kvm || ended_by || s->ready || s->ended || log_has_init(s->log))
+            return ended_by;
+        cli_say("the guest died before it started anything; once more; the end of its kernel log:");
+        log_tail(s->log, 3);
+        log = s->log;
+        memset(s, 0, sizeof(*s));
+        s->options = o;
+        s->log = log;
+    }
+}
+
 /* A sparse file without a name for the guest to swap on. */
 static int swap_create(long megabytes)
 {
@@ -893,13 +937,10 @@ int guest_run(const struct guest_options *o, char **argv, char **env)
 
     s->options = o;
     s->log = log;
-    s->out_fd = -1;
-    s->machine = machine_start(o, kvm, initrd, log, &extra, false);
+    ended_by = session_run(s, kvm, initrd, &extra, signals);
     close(initrd);
     if (swap >= 0)
         close(swap);
-    ended_by = session_loop(s, signals);
-    machine_kill(&s->machine);
 
     if (ended_by && ended_by != SIGALRM) {
         cli_say("ended by signal %d", ended_by);
