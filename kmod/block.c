@@ -606,7 +606,10 @@ static void tick_withdraw(struct hmmsvm_context *ctx, struct hmmsvm_block *block
 		     ktime_get_ns());
 }
 
-/* What the application said of pages goes before what the policy wants: they stay, or are not shown. */
+/*
+ * What the application said of pages goes before what the policy wants: they stay, or are not
+ * shown.
+ */
 static void tick_heed_advice(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			     struct hmmsvm_policy_decision *d)
 {

@@ -1063,9 +1063,10 @@ static unsigned long mirror_show_mapping(struct hmmsvm_context *ctx, struct mm_s
 /*
  * Shows the device, without a fault, what is in device memory around [@start, @end), within a block;
  * of system memory the range that @decision says, if it is one to show. What has an entry keeps
- * it; one that is read-only may become writable. Returns whether there are new ones. The caller holds the application's mm by mmget(), and no lock. Waits for nobody's mmap_lock: the
- * engine's may be held as long as an access of its takes, to memory that is none of ours, and
- * who ends the context waits for the tick.
+ * it; one that is read-only may become writable. Returns whether there are new ones. The caller
+ * holds the application's mm by mmget(), and no lock. Waits for nobody's mmap_lock: the engine's
+ * may be held as long as an access of its takes, to memory that is none of ours, and who ends
+ * the context waits for the tick.
  */
 bool hmmsvm_mirror_show(struct hmmsvm_context *ctx, unsigned long start, unsigned long end,
 			const struct hmmsvm_policy_decision *decision)

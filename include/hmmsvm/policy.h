@@ -166,8 +166,8 @@ enum hmmsvm_policy_action {
  *	place in device memory that may be taken; 0: whom the eviction policy chooses
  *
  * In a tick, what TO_DEVICE brought over gets its entries at once. NONE with a range gives them to
- * what has none, where it is. The pages of @except then stay, or are not shown unasked; and so do those of
- * which the application said where they are to be.
+ * what has none, where it is. The pages of @except then stay, or are not shown unasked; and so
+ * do those of which the application said where they are to be.
  *
  * Pages of a range that comes over and that are there already, or that cannot move (file, shared,
  * pinned, locked), stay; that is no error.

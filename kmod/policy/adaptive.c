@@ -36,18 +36,18 @@
  * comes to a new block after much time that was not spent on purchases evicts for it, and so
  * does a block that was evicted and is wanted again, and, once that went well twice, one that
  * is seen in use. What goes is what came over before the program went on, the last one first:
- * if it goes round, that is what it comes back to last. A block that comes back within the time in which everything
- * that is away could have been used was wanted all along (the ghost list of ARC, Megiddo and
- * Modha, FAST 2003, tells the same by numbers of misses): nothing is evicted for a while,
- * each time four times as long, and four times less with each that stayed away longer. A
- * cyclic scan comes to new blocks only once, and soon, and loses a block or two.
+ * if it goes round, that is what it comes back to last. A block that comes back within the
+ * time in which everything that is away could have been used was wanted all along (the ghost
+ * list of ARC, Megiddo and Modha, FAST 2003, tells the same by numbers of misses): nothing is
+ * evicted for a while, each time four times as long, and four times less with each that stayed
+ * away longer. A cyclic scan comes to new blocks only once, and soon, and loses a block or two.
  *
  * What the CPU takes back it may want again. Its first fault in a block takes a region home,
  * or what a stream of faults has grown to (64 KiB ... 2 MiB), or all of the block if it comes
  * from the one before, and then of the 8 blocks that follow, too; the second all of the
- * block, or a region again where it is far from the first. The rest of a block that lost just one
- * region comes again at once, the first time. Otherwise the block costs 16 times the price of
- * the round trip, then 256 times, and half of what was saved is gone: ping-pong ends in
+ * block, or a region again where it is far from the first. The rest of a block that lost just
+ * one region comes again at once, the first time. Otherwise the block costs 16 times the price
+ * of the round trip, then 256 times, and half of what was saved is gone: ping-pong ends in
  * remote use.
  *
  * If it takes pages at the same distance from each other, three times, the others stay: of a
@@ -293,8 +293,9 @@ static void adaptive_earn(struct hmmsvm_policy_env *env)
 /*
  * The device uses the block for the first time, at @page. Whether that goes on where a
  * stream was whose last block was in use for as long as it takes to copy one, or is
- * known to be such a stream; @goes_on: whether it goes on at all. A stream's words: twice the number of the block it would go
- * on with, plus 1 if it is; and running_ns when it came to the one before.
+ * known to be such a stream; @goes_on: whether it goes on at all. A stream's words: twice the
+ * number of the block it would go on with, plus 1 if it is; and running_ns when it came to the
+ * one before.
  */
 static bool adaptive_stream(struct hmmsvm_policy_env *env, const struct hmmsvm_policy_block *block,
 			    __u32 page, bool *goes_on)
@@ -657,8 +658,8 @@ static __u32 adaptive_stride(struct hmmsvm_policy_env *env,
 }
 
 /* The CPU takes every so many pages: those of the block from @page on go home. */
-static void adaptive_take_comb(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block, __u32 page, __u32 stride,
-			       struct hmmsvm_policy_decision *decision)
+static void adaptive_take_comb(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+			       __u32 page, __u32 stride, struct hmmsvm_policy_decision *decision)
 {
 	struct hmmsvm_pages comb = { 0 };
 	__u32 i;
