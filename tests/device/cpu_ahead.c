@@ -12,7 +12,6 @@
 int main(void)
 {
     const unsigned pages = BLOCKS * DEVMEM_BLOCK_PAGES;
-    int64_t none = 0;
     struct harness h;
     struct hmmsvm_stats d;
     struct agent a;
@@ -20,7 +19,7 @@ int main(void)
 
     devmem_open(&h, 1, "adaptive");
     /* Nothing comes over by itself. */
-    CHECK_OK(hmmsvm_device_tunable(h.dev, "pace", &none, true, NULL));
+    devmem_tune(&h, "pace", 0);
     agent_begin(&a, &h);
     p = devmem_small(BLOCKS);
     /* Nobody has touched it: it comes over at once, and perhaps what the agent needs. */

@@ -78,6 +78,25 @@ static inline int devmem_request(struct harness *h, void *start, size_t length, 
 #define DEVMEM_TO_DEVICE HMMSVM_MIGRATE_TO_DEVICE
 #define DEVMEM_TO_SYSTEM HMMSVM_MIGRATE_TO_SYSTEM
 
+/** devmem_tune - gives the policy's tunable @name that value */
+static inline void devmem_tune(struct harness *h, const char *name, int64_t value)
+{
+    CHECK_OK(hmmsvm_device_tunable(h->dev, name, &value, true, NULL));
+}
+
+/** devmem_block - what is known of the block at @p, which the device has used */
+static inline struct hmmsvm_residency_block devmem_block(struct harness *h, const void *p)
+{
+    struct hmmsvm_residency_block block;
+    uint64_t start = (uintptr_t)p;
+    uint32_t count = 1;
+
+    CHECK_OK(hmmsvm_device_residency(h->dev, &start, &block, &count));
+    CHECK_EQ(count, 1);
+    CHECK_EQ(block.start, (uintptr_t)p);
+    return block;
+}
+
 /** devmem_resident - pages of the context in device memory now */
 static inline uint64_t devmem_resident(struct harness *h)
 {

@@ -11,11 +11,6 @@
 #define BLOCKS 3u
 #define PAGES (BLOCKS * DEVMEM_BLOCK_PAGES)
 
-static void set(struct harness *h, const char *name, int64_t value)
-{
-    CHECK_OK(hmmsvm_device_tunable(h->dev, name, &value, true, NULL));
-}
-
 /* Reads and then writes @pages from @p on, of which @faults pieces are shown; where @sum comes out. */
 static void scan(struct harness *h, struct agent *a, uint64_t *p, uint64_t pages, uint64_t faults,
                  uint64_t sum)
@@ -59,14 +54,14 @@ int main(void)
     devmem_open(&h, 1, "remote");
     agent_begin(&a, &h);
     CHECK_OK(hmmsvm_device_policy(h.dev, "counter", NULL));
-    set(&h, "threshold", 15);
-    set(&h, "tick", 3600000);
+    devmem_tune(&h, "threshold", 15);
+    devmem_tune(&h, "tick", 3600000);
 
     /* By default a region. */
     scan(&h, &a, fresh(), PAGES, PAGES / 16, PAGES);
-    set(&h, "shown", 128);
+    devmem_tune(&h, "shown", 128);
     scan(&h, &a, fresh(), PAGES, PAGES / 128, PAGES);
-    set(&h, "shown", 512);
+    devmem_tune(&h, "shown", 512);
     scan(&h, &a, fresh(), PAGES, BLOCKS, PAGES);
 
     /* No further than the mapping, nor into the one beside it. */

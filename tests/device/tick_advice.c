@@ -9,21 +9,6 @@
 
 #define ADVISED 16
 
-static void set(struct harness *h, const char *name, int64_t value)
-{
-    CHECK_OK(hmmsvm_device_tunable(h->dev, name, &value, true, NULL));
-}
-
-static unsigned device_pages(struct harness *h, const void *p)
-{
-    struct hmmsvm_residency_block block;
-    uint64_t start = (uintptr_t)p;
-    uint32_t count = 1;
-
-    CHECK_OK(hmmsvm_device_residency(h->dev, &start, &block, &count));
-    return count && block.start == (uintptr_t)p ? block.device_pages : 0;
-}
-
 int main(void)
 {
     const unsigned rest = DEVMEM_BLOCK_PAGES - ADVISED;
@@ -38,19 +23,21 @@ int main(void)
         p[i * 512] = i;
     CHECK_OK(hmmsvm_device_advise(h.dev, p + 64 * 512, ADVISED * HARNESS_PAGE,
                                   HMMSVM_ADVICE_SYSTEM, 0));
-    set(&h, "tick", 50);
-    set(&h, "sample", 100);
-    for (unsigned ms = 0; device_pages(&h, p) < rest; ms += 20) {
+    devmem_tune(&h, "tick", 50);
+    devmem_tune(&h, "sample", 100);
+    for (unsigned ms = 0;; ms += 20) {
         CHECK_LT(ms, HARNESS_PATIENCE_S * 1000);
         CHECK_EQ(agent_sum_pages(&a, p, DEVMEM_BLOCK_PAGES),
                  DEVMEM_BLOCK_PAGES * (DEVMEM_BLOCK_PAGES - 1) / 2);
+        if (devmem_block(&h, p).device_pages >= rest)
+            break;
         usleep(20000);
     }
     /* Nor do they follow. */
     usleep(300000);
     CHECK_EQ(agent_sum_pages(&a, p, DEVMEM_BLOCK_PAGES),
              DEVMEM_BLOCK_PAGES * (DEVMEM_BLOCK_PAGES - 1) / 2);
-    CHECK_EQ(device_pages(&h, p), rest);
+    CHECK_EQ(devmem_block(&h, p).device_pages, rest);
     agent_end(&a);
     harness_close(&h);
     return 0;

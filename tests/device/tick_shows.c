@@ -10,23 +10,6 @@
 
 #define TRIES 20
 
-static void set(struct harness *h, const char *name, int64_t value)
-{
-    CHECK_OK(hmmsvm_device_tunable(h->dev, name, &value, true, NULL));
-}
-
-static struct hmmsvm_residency_block block_of(struct harness *h, const void *p)
-{
-    struct hmmsvm_residency_block block;
-    uint64_t start = (uintptr_t)p;
-    uint32_t count = 1;
-
-    CHECK_OK(hmmsvm_device_residency(h->dev, &start, &block, &count));
-    CHECK_EQ(count, 1);
-    CHECK_EQ(block.start, (uintptr_t)p);
-    return block;
-}
-
 /*
  * Whether it could be seen: by chance "hot" may take the entries away again. It does so with all that
  * the device uses, the agent's own code, too, so that faults are those of the block.
@@ -38,18 +21,18 @@ static bool promoted(struct harness *h, struct agent *a)
     for (unsigned i = 0; i < DEVMEM_BLOCK_PAGES; i++)
         p[i * 512] = 1;
     CHECK_OK(hmmsvm_device_policy(h->dev, "hot", NULL));
-    set(h, "tick", 100);
-    set(h, "sample", 100);
+    devmem_tune(h, "tick", 100);
+    devmem_tune(h, "sample", 100);
     do {
         harness_mark(h);
         CHECK_EQ(agent_sum_pages(a, p, 1), 1);
-        faults = block_of(h, p).device_faults;
+        faults = devmem_block(h, p).device_faults;
         usleep(150000);
         CHECK_EQ(agent_sum_pages(a, p, 1), 1);
-    } while (block_of(h, p).device_faults == faults);
+    } while (devmem_block(h, p).device_faults == faults);
     /* That was seen. */
-    set(h, "sample", 1);
-    for (unsigned ms = 0; block_of(h, p).device_pages < DEVMEM_BLOCK_PAGES; ms++) {
+    devmem_tune(h, "sample", 1);
+    for (unsigned ms = 0; devmem_block(h, p).device_pages < DEVMEM_BLOCK_PAGES; ms++) {
         CHECK_LT(ms, HARNESS_PATIENCE_S * 1000);
         usleep(1000);
     }
@@ -59,14 +42,14 @@ static bool promoted(struct harness *h, struct agent *a)
         usleep(1000);
     }
 
-    faults = block_of(h, p).device_faults;
+    faults = devmem_block(h, p).device_faults;
     harness_mark(h);
     CHECK_EQ(agent_sum_pages(a, p, DEVMEM_BLOCK_PAGES), DEVMEM_BLOCK_PAGES);
     if (harness_delta(h).sampled_faults)
         return false;
-    CHECK_EQ(block_of(h, p).device_faults, faults);
+    CHECK_EQ(devmem_block(h, p).device_faults, faults);
     agent_fill_pages(a, p, 5, DEVMEM_BLOCK_PAGES);
-    CHECK_EQ(block_of(h, p).device_faults, faults + 1);
+    CHECK_EQ(devmem_block(h, p).device_faults, faults + 1);
     CHECK_EQ(harness_delta(h).pages_upgraded, DEVMEM_BLOCK_PAGES);
     for (unsigned i = 0; i < DEVMEM_BLOCK_PAGES; i++)
         CHECK_EQ(p[i * 512], 5 + i);
