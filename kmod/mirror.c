@@ -370,7 +370,7 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
  */
 static unsigned long mirror_whole_block(struct mirror_fault *f)
 {
-	bool write = f->write && f->spread_writable, all_write = true, shown = true;
+	bool write = f->write && f->spread_writable, all_write = true;
 	struct hmmsvm_devmem *dm = NULL;
 	unsigned long first, flags, i;
 	struct page *page;
@@ -386,7 +386,6 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 		    (f->pfns[i] & ~HMM_PFN_FLAGS) != first + i)
 			return 0;
 		all_write &= !!(f->pfns[i] & HMM_PFN_WRITE);
-		shown &= mirror_shown(f, f->start + i * PAGE_SIZE);
 	}
 	f->whole_writable = write || (all_write && mirror_all_writable(f));
 	page = pfn_to_page(first);
@@ -396,7 +395,10 @@ static unsigned long mirror_whole_block(struct mirror_fault *f)
 		/* The core takes the huge zero page for its own wherever it finds it. */
 		if (!folio_test_anon(page_folio(page)) && !READ_ONCE(page_folio(page)->mapping))
 			return 0;
-		return shown ? first : 0;
+		/* What is shown is one range, but for pages that a tick leaves out. */
+		if (f->unasked && hmmsvm_pages_count(&f->decision.except, 0, HMMSVM_BLOCK_PAGES))
+			return 0;
+		return mirror_shown(f, f->start) && mirror_shown(f, f->end - PAGE_SIZE) ? first : 0;
 	}
 	return page_to_pfn(hmmsvm_devmem_backing(dm, page));
 }
@@ -638,6 +640,16 @@ static bool mirror_has_page(struct hmmsvm_context *ctx, struct hmmsvm_range *ran
 	return hmm_range_fault(&hmm) || !(pfn & HMM_PFN_ERROR);
 }
 
+/* The device wants these pages of the block whatever the policy said. */
+static void mirror_wants(struct mirror_fault *f, unsigned long start, unsigned int pages)
+{
+	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
+	f->decision.first = (start - f->block->policy.start) >> PAGE_SHIFT;
+	f->decision.count = pages;
+	f->decision.victim = 0;
+	memset(&f->decision.except, 0, sizeof(f->decision.except));
+}
+
 /* Has the policy's decision carried out, with the application's mmap_lock held. */
 static void mirror_migrate(struct mirror_fault *f)
 {
@@ -714,11 +726,7 @@ static bool mirror_make_writable(struct mirror_fault *f)
 		return false;
 	if (!comes_back)
 		return true;
-	f->decision.action = HMMSVM_ACTION_TO_DEVICE;
-	f->decision.first = (hmm.start - f->block->policy.start) >> PAGE_SHIFT;
-	f->decision.count = last + 1 - first;
-	f->decision.victim = 0;
-	memset(&f->decision.except, 0, sizeof(f->decision.except));
+	mirror_wants(f, hmm.start, last + 1 - first);
 	return true;
 }
 
@@ -780,11 +788,7 @@ static vm_fault_t mirror_bring_in_locked(struct mirror_fault *f)
 		 * become writable (a private one), or to be copied after fork(). The
 		 * device wants it.
 		 */
-		f->decision.action = HMMSVM_ACTION_TO_DEVICE;
-		f->decision.first = (f->addr - f->block->policy.start) >> PAGE_SHIFT;
-		f->decision.count = 1;
-		f->decision.victim = 0;
-		memset(&f->decision.except, 0, sizeof(f->decision.except));
+		mirror_wants(f, f->addr, 1);
 	}
 	if (f->decision.action == HMMSVM_ACTION_TO_DEVICE)
 		mirror_migrate(f);

@@ -260,6 +260,15 @@ static bool victim_wrote(const struct sim_devmem *dm)
     return false;
 }
 
+/* Nobody else takes it, or a place in it, until it is evicted. */
+static uint32_t chunk_evict(struct sim_devmem *dm, uint32_t c)
+{
+    dm->chunks[c].evicting = true;
+    chunk_show(dm, c);
+    chunk_update_list(dm, c);
+    return c;
+}
+
 /* The chunk in which the block at that address begins; SIM_NONE: it is nothing to evict. */
 uint32_t sim_devmem_named(struct sim *s, uint64_t address)
 {
@@ -275,12 +284,8 @@ uint32_t sim_devmem_named(struct sim *s, uint64_t address)
         if (block->regions[i] == SIM_NONE)
             continue;
         c = block->regions[i] / SIM_REGIONS;
-        if (!dm->policy[c].used)
-            continue;
-        dm->chunks[c].evicting = true;
-        chunk_show(dm, c);
-        chunk_update_list(dm, c);
-        return c;
+        if (dm->policy[c].used)
+            return chunk_evict(dm, c);
     }
     return SIM_NONE;
 }
@@ -302,12 +307,8 @@ uint32_t sim_devmem_victim(struct sim *s)
             dm->policy[i].preferred = dm->before[i].preferred;
         }
     }
-    if (victim >= 0 && (uint32_t)victim < dm->count && dm->policy[victim].used) {
-        dm->chunks[victim].evicting = true;
-        chunk_show(dm, (uint32_t)victim);
-        chunk_update_list(dm, (uint32_t)victim);
-        return (uint32_t)victim;
-    }
+    if (victim >= 0 && (uint32_t)victim < dm->count && dm->policy[victim].used)
+        return chunk_evict(dm, (uint32_t)victim);
     if (victim != -1) {
         s->count->policy_errors++;
         sim_wrong(s, SIM_BAD_VICTIM);

@@ -441,7 +441,7 @@ static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, ui
     struct sim_block *block = &s->blocks[b];
     uint64_t number = s->setup->layout->start[b] + page;
     struct stream_range *range;
-    uint32_t pages = 1, i, first = page, count = SIM_BLOCK_PAGES - page;
+    uint32_t pages = 1, i = 0, first = page, count = SIM_BLOCK_PAGES - page;
 
     app_touch(block, page, 1, write);
     s->count->app_faults++;
@@ -456,13 +456,13 @@ static void bring_in(struct sim *s, struct stream_range **ranges, uint32_t b, ui
             return;
         ranges[number >> 18] = range;
     }
-    for (i = 0; i < 8 && range->streams[i].expected != number; i++)
-        ;
     if (d->populate && has_range(d)) {
         pages = s->setup->fault_around;
-        i = range->next;
-        range->next = (i + 1) % 8;
-    } else if (i < 8) {
+        i = 8;
+    }
+    for (; i < 8 && range->streams[i].expected != number; i++)
+        ;
+    if (i < 8) {
         pages = 2 * range->streams[i].pages;
         if (pages > s->setup->fault_around)
             pages = s->setup->fault_around;
@@ -695,12 +695,16 @@ static void tick(struct sim *s)
         asked(s, block, &before);
         switch (d.action) {
         case HMMSVM_ACTION_NONE:
-            if (!d.count)
+        case HMMSVM_ACTION_TO_DEVICE:
+        case HMMSVM_ACTION_TO_SYSTEM:
+            if (d.action == HMMSVM_ACTION_NONE && !d.count)
                 break;
-            if (decision_valid(&d, d.first))
+            if (!decision_valid(&d, d.first))
+                decision_wrong(s, SIM_BAD_RANGE);
+            else if (d.action == HMMSVM_ACTION_NONE)
                 tick_show(s, b, &d);
             else
-                decision_wrong(s, SIM_BAD_RANGE);
+                tick_migrate(s, b, &d);
             actions++;
             break;
         case HMMSVM_ACTION_WITHDRAW:
@@ -709,14 +713,6 @@ static void tick(struct sim *s)
             zap(block, 0, SIM_BLOCK_PAGES);
             s->count->withdrawals++;
             spend(s, s->machine->withdraw_ps);
-            actions++;
-            break;
-        case HMMSVM_ACTION_TO_DEVICE:
-        case HMMSVM_ACTION_TO_SYSTEM:
-            if (decision_valid(&d, d.first))
-                tick_migrate(s, b, &d);
-            else
-                decision_wrong(s, SIM_BAD_RANGE);
             actions++;
             break;
         default:
