@@ -80,6 +80,12 @@ static uint64_t now_ns(const struct sim *s)
     return s->now_ps / SIM_PS;
 }
 
+/* A cost as policies are told of it: never 0. */
+static __u64 cost_ns(uint64_t ps)
+{
+    return ps < SIM_PS ? 1 : ps / SIM_PS;
+}
+
 /* A running average that forgets slowly; of the first sample that there is, that one. */
 static void average(__u64 *value, bool *observed, uint64_t sample)
 {
@@ -950,10 +956,10 @@ bool sim_run(const struct sim_setup *setup, struct sim_result *result)
         }
         memcpy(s.tunables, setup->tunables, sizeof(s.tunables));
         s.env.tunables = (const __s64 *)s.tunables;
-        s.env.device_fault_ns = s.machine->device_fault_ps / SIM_PS;
-        s.env.cpu_fault_ns = s.machine->cpu_fault_ps / SIM_PS;
-        s.env.copy_page_ns =
-            (s.machine->to_device_page_ps + s.machine->copy_ps / SIM_BLOCK_PAGES) / SIM_PS;
+        s.env.device_fault_ns = cost_ns(s.machine->device_fault_ps);
+        s.env.cpu_fault_ns = cost_ns(s.machine->cpu_fault_ps);
+        s.env.copy_page_ns = cost_ns(s.machine->to_device_page_ps +
+                                     s.machine->copy_ps / SIM_BLOCK_PAGES);
         s.env.costs_known = true;
         s.env.random = 0x9e3779b97f4a7c15ull;
         if (tick_ps(&s))

@@ -613,6 +613,35 @@ static void a_victim_is_named(void **state)
     finish();
 }
 
+/* ---- machines that cost nothing ------------------------------------------------------------ */
+
+static void knows_costs(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
+                        const struct hmmsvm_policy_fault *fault, struct hmmsvm_policy_decision *d)
+{
+    (void)fault;
+    (void)d;
+    block->priv[0]++;
+    assert_true(env->device_fault_ns && env->cpu_fault_ns && env->copy_page_ns);
+}
+
+/* A policy divides by costs: they are never 0. */
+static void costs_are_not_zero(void **state)
+{
+    static const struct hmmsvm_placement asks = {
+        .name = "asks", .help = "", .tick_tunable = -1, .device_fault = knows_costs,
+    };
+    struct sim_machine free = sim_machine_plain;
+
+    (void)state;
+    free.device_fault_ps = free.cpu_fault_ps = free.to_device_page_ps = free.copy_ps = 0;
+    replay_text(&r, "cpu w 512 512\ndevice r 512 512\n");
+    replay_policies(&r, &asks, "lru");
+    r.setup.machine = &free;
+    replay_run(&r);
+    assert_int_equal(COUNT(device_faults), 32);
+    finish();
+}
+
 /* ---- policies that are wrong --------------------------------------------------------------- */
 
 static void outside(struct hmmsvm_policy_env *env, struct hmmsvm_policy_block *block,
@@ -785,6 +814,7 @@ int main(void)
         cmocka_unit_test(ranges_are_populated),
         cmocka_unit_test(blocks_ahead_come_back),
         cmocka_unit_test(a_victim_is_named),
+        cmocka_unit_test(costs_are_not_zero),
         cmocka_unit_test(wrong_policies_are_told_apart),
     };
 
