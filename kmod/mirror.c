@@ -51,6 +51,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
+#include <linux/writeback.h>	/* struct folio_batch, whose own header has two names */
 
 #include "block.h"
 #include "compat.h"
@@ -99,6 +100,7 @@ struct mirror_fault {
 
 	/* Filled in while entries are set. */
 	unsigned int set, writable, upgraded, device, huge;
+	bool activates;			/* this CPU's batch for the active list is not empty */
 };
 
 /*
@@ -315,10 +317,34 @@ static bool mirror_all_writable(const struct mirror_fault *f)
 	return f->migratable && f->decision.writable && f->spread_writable;
 }
 
-/* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
-static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
+/*
+ * Reclaim does not see the engine's entries, so it is told. With the second time a folio waits
+ * in a batch of this CPU for the active list, and that holds a reference.
+ */
+static void mirror_mark_accessed(struct mirror_fault *f, struct folio *folio)
 {
-	struct mirror_fault *f = data;
+	f->activates |= folio_test_referenced(folio) && !folio_test_active(folio);
+	folio_mark_accessed(folio);
+}
+
+/*
+ * Empties the batches of this CPU, under the page table lock that keeps it this one: what waits
+ * in them does not move, as the core looks into those of other CPUs only for folios that are on
+ * no list yet (migrate_device_unmap()). lru_add_drain() is not exported; this calls it first.
+ */
+static void mirror_drain(struct mirror_fault *f)
+{
+	struct folio_batch none;
+
+	if (!f->activates)
+		return;
+	f->activates = false;
+	folio_batch_init(&none);
+	__folio_batch_release(&none);
+}
+
+static void mirror_set_one(struct mirror_fault *f, pte_t *ptep, unsigned long addr)
+{
 	unsigned long hmm_pfn = f->pfns[(addr - f->base) >> PAGE_SHIFT];
 	unsigned long pfn = hmm_pfn & ~HMM_PFN_FLAGS;
 	struct hmmsvm_devmem *dm = NULL;
@@ -327,14 +353,14 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 	bool write;
 
 	if (!(hmm_pfn & HMM_PFN_VALID) || (hmm_pfn & HMM_PFN_ERROR))
-		return 0;
+		return;
 	page = pfn_to_page(pfn);
 	if (f->ctx->devmem)
 		dm = hmmsvm_devmem_of(page);
 	if (dm)
 		pfn = page_to_pfn(hmmsvm_devmem_backing(dm, page));
 	else if (!mirror_shown(f, addr))
-		return 0;
+		return;
 	write = (hmm_pfn & HMM_PFN_WRITE) &&
 		((f->write && (addr == f->addr || f->spread_writable)) || mirror_all_writable(f));
 
@@ -342,14 +368,14 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 	if (pte_present(old)) {
 		/* As long as the sequence holds, nobody has changed the page. */
 		if (!write || pte_write(old) || WARN_ON_ONCE(pte_pfn(old) != pfn))
-			return 0;
+			return;
 		f->upgraded++;
 	} else {
 		f->set++;
 		if (dm)
 			f->device++;
 		else if (!is_zero_pfn(pfn))
-			folio_mark_accessed(page_folio(page));
+			mirror_mark_accessed(f, page_folio(page));
 	}
 
 	pte = pte_mkyoung(pte_mkspecial(pfn_pte(pfn, f->prot)));
@@ -360,6 +386,16 @@ static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
 		f->writable++;
 	}
 	set_pte_at(f->vma->vm_mm, addr, ptep, pte);
+}
+
+/* Sets one entry of the engine from the snapshot. Runs under its page table lock. */
+static int mirror_set_pte(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct mirror_fault *f = data;
+
+	mirror_set_one(f, ptep, addr);
+	if (addr + PAGE_SIZE == f->end)
+		mirror_drain(f);
 	return 0;
 }
 
@@ -446,9 +482,10 @@ static int mirror_set_huge(struct mirror_fault *f, unsigned long pfn)
 		if (f->whole_writable)
 			folio_mark_dirty(folio);
 		if (set && !f->dpage)
-			folio_mark_accessed(folio);
+			mirror_mark_accessed(f, folio);
 		i += folio_nr_pages(folio);
 	}
+	mirror_drain(f);
 	f->huge += !!set;
 	f->set += set;
 	f->device += f->dpage ? set : 0;
