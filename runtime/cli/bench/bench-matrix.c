@@ -80,7 +80,9 @@ static const struct argp_option options[] = {
       2 },
     { "passes", OPT_PASSES, "N", 0, "Passes of a workload over its memory (default 8)", 2 },
     { "seed", OPT_SEED, "N", 0, "For what is random in the workloads (default 1)", 2 },
-    { "limit", OPT_LIMIT, "SECONDS", 0, "For each run (default 600)", 2 },
+    { "limit", OPT_LIMIT, "SECONDS", 0,
+      "For each run (default 600); after one that did not end in time its cell has no further ones",
+      2 },
     { NULL, 0, NULL, 0, "Output:", 3 },
     { "output", OPT_OUTPUT, "FOLDER", 0, "Where results go (default bench-results)", 3 },
     { "peer", OPT_PEER, "POLICY", 0, "The policy that others are compared with (default: remote)",
@@ -114,7 +116,8 @@ struct matrix {
     char *folder;
     double devmem_mib;
     struct bench_results results;
-    size_t total, done, ran, failed;
+    size_t total, done, ran, failed, left_out;
+    struct cli_strings slow; /* cells of which a run did not end in time */
     double begin;
 };
 
@@ -330,21 +333,52 @@ static void progress(const struct matrix *m, const struct bench_key *key,
     free(turn);
 }
 
-/* One run, unless there is a good record of it; false if the command is to end. */
+static bool cell_is_slow(const struct matrix *m, const struct bench_key *key)
+{
+    char *name = bench_cell_name(key);
+    bool found = false;
+    size_t i;
+
+    for (i = 0; i < m->slow.count && !found; i++)
+        found = !strcmp(m->slow.items[i], name);
+    free(name);
+    return found;
+}
+
+/* Warm-up runs do not show up in the results, so that one of them alone says nothing. */
+static void cell_judge(struct matrix *m, const struct bench_key *key, struct json_object *record)
+{
+    struct json_object *timed_out = NULL;
+
+    if (key->repetition >= 0 && json_object_object_get_ex(record, "timed_out", &timed_out) &&
+        json_object_get_boolean(timed_out))
+        cli_strings_add(&m->slow, bench_cell_name(key));
+}
+
+/*
+ * One run, unless there is a good record of it, or another of its cell took too long just now;
+ * false if the command is to end.
+ */
 static bool run_one(struct matrix *m, const struct bench_key *key,
                     const struct cli_settings *settings)
 {
     const struct bench_record *before = bench_results_find(&m->results, key);
     double mib = key->ratio ? m->devmem_mib * key->ratio / 100 : 0;
-    char *log, *watch = NULL;
+    char *log, *name, *watch = NULL;
     struct json_object *record, *error = NULL;
     struct bench_job job = { .key = *key, .settings = settings, .steps = !m->app, .mib = mib,
                              .limit_s = m->limit_s, .node = m->node };
 
     if (before && !before->error)
         return true;
-    log = cli_format("%s/logs/%s-%u-%s-%s-%d.log", m->folder, key->workload, key->ratio,
-                     key->policy, key->eviction, key->repetition);
+    if (cell_is_slow(m, key)) {
+        m->done++;
+        m->left_out++;
+        return true;
+    }
+    name = bench_cell_name(key);
+    log = cli_format("%s/logs/%s-%d.log", m->folder, name, key->repetition);
+    free(name);
     /* The first run of a cell is looked at, which might cost it some time. */
     if (key->repetition == -(int)m->warmup)
         watch = bench_watch_path(m->folder, key);
@@ -362,6 +396,7 @@ static bool run_one(struct matrix *m, const struct bench_key *key,
     m->ran++;
     line_append(m, record);
     progress(m, key, record);
+    cell_judge(m, key, record);
     if (json_object_object_get_ex(record, "error", &error))
         m->failed++;
     else
@@ -444,6 +479,9 @@ static int matrix_here(struct matrix *m)
         cli_say(
             "%zu runs failed: %s/logs has what they said, and the same command tries them again",
             m->failed, m->folder);
+    if (m->left_out)
+        cli_say("%zu runs were left out, as another of their cell did not end within %ld s",
+                m->left_out, m->limit_s);
     if (!ended) {
         cli_say("interrupted after %zu of %zu runs: the same command goes on", m->done, m->total);
         return INTERRUPTED;

@@ -152,10 +152,17 @@ const struct bench_record *bench_results_find(const struct bench_results *result
     return NULL;
 }
 
+char *bench_cell_name(const struct bench_key *key)
+{
+    return cli_format("%s-%u-%s-%s", key->workload, key->ratio, key->policy, key->eviction);
+}
+
 char *bench_watch_path(const char *folder, const struct bench_key *key)
 {
-    return cli_format("%s/watch/%s-%u-%s-%s.jsonl", folder, key->workload, key->ratio, key->policy,
-                      key->eviction);
+    char *name = bench_cell_name(key), *path = cli_format("%s/watch/%s.jsonl", folder, name);
+
+    free(name);
+    return path;
 }
 
 const char *bench_head_text(const struct bench_results *results, const char *name)

@@ -68,6 +68,9 @@ void bench_results_free(struct bench_results *results);
 const struct bench_record *bench_results_find(const struct bench_results *results,
                                               const struct bench_key *key);
 
+/* What files of a cell are named after; malloc'ed. */
+char *bench_cell_name(const struct bench_key *key);
+
 /* The file in the folder with samples of a cell's first run; malloc'ed. */
 char *bench_watch_path(const char *folder, const struct bench_key *key);
 

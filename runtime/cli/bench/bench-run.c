@@ -40,6 +40,7 @@ struct process {
     char line[65536]; /* of its output, so far */
     size_t length;
     char *error;
+    bool timed_out;
     FILE *watch;
     double watch_begin, watch_next, total_mib;
     unsigned page_size;
@@ -195,6 +196,7 @@ static bool ready_wait(struct process *p, int fd)
         if (interrupted)
             return false;
         if (now >= p->deadline) {
+            p->timed_out = true;
             failed(p, cli_format("did not end within %ld s", p->job->limit_s));
             return false;
         }
@@ -458,6 +460,7 @@ struct json_object *bench_run(const struct bench_job *job)
     if (p->error) {
         json_object_object_del(record, "ms");
         json_object_object_add(record, "error", json_object_new_string(p->error));
+        json_object_object_add(record, "timed_out", json_object_new_boolean(p->timed_out));
     }
     free(p->error);
     free(p);

@@ -26,7 +26,8 @@ struct bench_job {
 };
 
 /*
- * Runs it and returns a record; what goes wrong with the program is in the record. NULL if a signal
+ * Runs it and returns a record; what goes wrong with the program is in the record ("error", and
+ * with that "timed_out", whether it was for the time limit). NULL if a signal
  * asked the command to end (bench_interrupted), whose run does not count.
  */
 struct json_object *bench_run(const struct bench_job *job);
