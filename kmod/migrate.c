@@ -136,6 +136,7 @@ struct migrate_home {
 	gfp_t gfp;			/* for all but fault_page */
 	bool last_resort;		/* a huge page may take the backing memory with it */
 	enum hmmsvm_reason reason;
+	bool parted;			/* a huge page stayed, to be split before it moves */
 	unsigned long pages, huge, no_memory;
 };
 
@@ -192,11 +193,11 @@ static bool home_copy(struct migrate_home *home, unsigned long *src, unsigned lo
 		      unsigned int npages)
 {
 	struct folio *fault = home->fault_page ? page_folio(home->fault_page) : NULL;
-	unsigned int i, k, nr;
+	unsigned int i, nr;
 	bool found = true;
 
 	for (i = 0; i < npages; i += nr) {
-		struct page *spage = migrate_pfn_to_page(src[i]), *dpage, *backing;
+		struct page *spage = migrate_pfn_to_page(src[i]), *dpage;
 		struct hmmsvm_devmem *dm;
 		bool must;
 
@@ -218,32 +219,30 @@ static bool home_copy(struct migrate_home *home, unsigned long *src, unsigned lo
 					 HMMSVM_MIGRATE_PFN_COMPOUND;
 				continue;
 			}
-			if (!home->vma) {
-				/* Without a mapping the core cannot split it. */
-				home->no_memory += nr;
+			if (!must) {
 				src[i] &= ~MIGRATE_PFN_MIGRATE;
+				/* Without a mapping the core cannot split it. */
+				if (home->vma)
+					home->parted = true;
+				else
+					home->no_memory += nr;
 				continue;
 			}
 		}
 		/*
-		 * A small page; or small ones for a huge page, which the core then
-		 * splits. In a CPU fault it cannot, but it does split the entry, and
-		 * the next fault is one for a small page: one is enough here.
+		 * A small page for a huge one has the core split it, which it cannot, as the CPU
+		 * fault holds it; but it does split the entry, and the next fault is one for a
+		 * small page.
 		 */
-		backing = hmmsvm_devmem_backing(dm, spage);
-		for (k = 0; k < nr; k++) {
-			if (must && k)
-				break;
-			dpage = home_alloc_small(home, i + k, must);
-			if (!dpage)
-				break;
+		dpage = home_alloc_small(home, i, must);
+		if (dpage) {
 			lock_page(dpage);
-			copy_highpage(dpage, backing + k);
-			dst[i + k] = migrate_pfn(page_to_pfn(dpage));
-		}
-		home->no_memory += nr - k;
-		if (!k) {
+			copy_highpage(dpage, hmmsvm_devmem_backing(dm, spage));
+			dst[i] = migrate_pfn(page_to_pfn(dpage));
+			home->no_memory += nr - 1;
+		} else {
 			src[i] &= ~MIGRATE_PFN_MIGRATE;
+			home->no_memory += nr;
 			found &= !must;
 		}
 	}
@@ -291,21 +290,27 @@ static int home_by_address(struct migrate_home *home, unsigned long start, unsig
 		.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE | MIGRATE_VMA_SELECT_DEVICE_COHERENT,
 		.fault_page = home->fault_page,
 	};
-	bool found;
+	bool found, again;
 	int err;
 
 	/* A huge page goes whole, or is split. */
 	if (end - start == HMMSVM_BLOCK_SIZE && !pages_any(home->except))
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
-	memset(dst, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*dst));
 	home->start = start;
-	err = migrate_vma_setup(&args);
-	if (err)
-		return err;
-	found = home_copy(home, src, dst, args.npages);
-	migrate_vma_pages(&args);
-	home_account(home, src, dst, args.npages);
-	migrate_vma_finalize(&args);
+	do {
+		home->parted = false;
+		memset(dst, 0, ((end - start) >> PAGE_SHIFT) * sizeof(*dst));
+		err = migrate_vma_setup(&args);
+		if (err)
+			return err;
+		found = home_copy(home, src, dst, args.npages);
+		migrate_vma_pages(&args);
+		home_account(home, src, dst, args.npages);
+		migrate_vma_finalize(&args);
+		/* As on the way over, in hmmsvm_migrate_to_device(). */
+		again = args.flags & HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+		args.flags &= ~HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+	} while (home->parted && again);
 	return found ? 0 : -ENOMEM;
 }
 
@@ -448,12 +453,18 @@ static unsigned int to_device_small(struct hmmsvm_context *ctx, struct hmmsvm_bl
 	return 1;
 }
 
-/* Gives every isolated page, or hole, a device page with its content. */
-static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
+/*
+ * Gives every isolated page, or hole, a device page with its content. Returns false if there is a
+ * huge page that there is no huge device page for: it stays. The core would take small ones for
+ * it, and split what it has unmapped; but it parts the huge entry of this mapping only, and a
+ * forked child is left with one of a small page (seen in 7.3: memory corruption, panic).
+ */
+static bool to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
 			   struct migrate_work *work, unsigned int first, unsigned int npages,
 			   const struct hmmsvm_pages *except, struct hmmsvm_moved *moved)
 {
 	unsigned int i, k, nr;
+	bool whole = true;
 
 	for (i = 0; i < npages; i += nr) {
 		struct page *spage = migrate_pfn_to_page(work->src[i]), *dpage;
@@ -485,17 +496,22 @@ static void to_device_copy(struct hmmsvm_context *ctx, struct hmmsvm_block *bloc
 					       HMMSVM_MIGRATE_PFN_COMPOUND;
 				continue;
 			}
+			if (spage) {
+				work->src[i] &= ~MIGRATE_PFN_MIGRATE;
+				whole = false;
+				continue;
+			}
 		}
 		for (k = 0; k < nr; k++)
-			if (!to_device_small(ctx, block, first + i + k, spage ? spage + k : NULL,
-					     &work->dst[i + k]))
+			if (!to_device_small(ctx, block, first + i + k, spage, &work->dst[i + k]))
 				moved->no_memory++;
-		if (nr == 1 || spage)
+		if (nr == 1)
 			continue;
 		/* A hole after all: the core would fill all of a huge one, or fall into it. */
 		for (k = 0; k < nr; k++)
 			work->src[i + k] = work->dst[i + k] ? MIGRATE_PFN_MIGRATE : 0;
 	}
+	return whole;
 }
 
 static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *block,
@@ -521,9 +537,6 @@ static void to_device_account(struct hmmsvm_context *ctx, struct hmmsvm_block *b
 	hmmsvm_count_add(ctx, pages_zeroed, moved->zeroed);
 	hmmsvm_count_add(ctx, refaults, refaults);
 	hmmsvm_count_add(ctx, huge_to_device, huge);
-	hmmsvm_count_add(ctx, failed_no_memory, moved->no_memory);
-	if (moved->limited)
-		hmmsvm_count_add(ctx, failed_limit, moved->no_memory);
 }
 
 /*
@@ -553,6 +566,7 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	u64 begin = ktime_get_ns(), copying;
 	unsigned int tries, missing, page = -1u;
 	struct migrate_work *work;
+	bool whole, again;
 
 	mmap_assert_locked(vma->vm_mm);
 	if (start >= end)
@@ -585,13 +599,21 @@ void hmmsvm_migrate_to_device(struct hmmsvm_context *ctx, struct vm_area_struct 
 	if (count == HMMSVM_BLOCK_PAGES && !(vma->vm_flags & VM_NOHUGEPAGE) &&
 	    ctx->devmem->kind == HMMSVM_MEMORY_PRIVATE && !pages_any(except))
 		args.flags |= HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
-	memset(work->dst, 0, sizeof(work->dst));
-	if (!migrate_vma_setup(&args) && args.cpages) {
-		to_device_copy(ctx, block, work, first, args.npages, except, &this);
+	do {
+		memset(work->dst, 0, sizeof(work->dst));
+		if (migrate_vma_setup(&args) || !args.cpages)
+			break;
+		whole = to_device_copy(ctx, block, work, first, args.npages, except, &this);
 		migrate_vma_pages(&args);
 		to_device_account(ctx, block, work, first, args.npages, &this);
 		migrate_vma_finalize(&args);
-	}
+		/* Nothing has moved, as the block is one huge page: the core splits it first. */
+		again = args.flags & HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+		args.flags &= ~HMMSVM_MIGRATE_VMA_SELECT_COMPOUND;
+	} while (!whole && again);
+	hmmsvm_count_add(ctx, failed_no_memory, this.no_memory);
+	if (this.limited)
+		hmmsvm_count_add(ctx, failed_limit, this.no_memory);
 	hmmsvm_count_add(ctx, failed_busy,
 			 count - min(count, this.pages + this.there + this.no_memory + this.excepted));
 	hmmsvm_devmem_unreserve(ctx, block);
